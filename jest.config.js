@@ -1,0 +1,44 @@
+/** CommonJS packages below require() an ES module; Jest needs Node >= 24.9 for that, so older Node transforms them. */
+const REQUIRED_ESM = ['@noble', 'cookie'];
+
+const swc = (syntax, type, decorators = false) => [
+  '@swc/jest',
+  {
+    swcrc: false,
+    jsc: {
+      target: 'es2023',
+      parser: { syntax, decorators },
+      transform: decorators ? { legacyDecorator: true, decoratorMetadata: true } : {},
+    },
+    module: { type },
+  },
+];
+
+const required = `/node_modules/(${REQUIRED_ESM.join('|')})/.+\\.js$`;
+
+const project = (name, overrides = {}) => ({
+  displayName: name,
+  testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': swc('typescript', 'es6'), [required]: swc('ecmascript', 'commonjs') },
+  transformIgnorePatterns: [`/node_modules/(?!(${REQUIRED_ESM.join('|')})/)`],
+  ...overrides,
+});
+
+/** @type {import('jest').Config} */
+const config = {
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['bridge/src/**/*.ts', 'chaincode/src/**/*.ts', 'network/src/**/*.ts'],
+  projects: [
+    project('unit'),
+    project('property'),
+    project('chaincode', {
+      extensionsToTreatAsEsm: [],
+      transform: { '^.+\\.ts$': swc('typescript', 'commonjs', true) },
+    }),
+    project('network'),
+    project('integration'),
+    project('e2e'),
+  ],
+};
+export default config;
