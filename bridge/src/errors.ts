@@ -1,0 +1,297 @@
+/**
+ * One error class with a closed table of codes. The table is interface: docs/errors.md is rendered
+ * from it, and the command line takes its exit codes and its advice from it.
+ */
+
+/** What is known of the effect of a call that failed. */
+export type Effect = 'none' | 'unknown' | 'done';
+
+/** What to do next: try again later, find out what happened first, or never without a change. */
+export type Retry = 'later' | 'resolve' | 'never';
+
+export interface ErrorKind {
+  readonly title: string;
+  readonly effect: Effect;
+  readonly retry: Retry;
+  /** 1 findings or not found, 2 usage, 3 unreachable, 4 refused by the ledger, 5 stop code. */
+  readonly exit: 1 | 2 | 3 | 4 | 5;
+  readonly help: string;
+}
+
+const kind = (
+  title: string,
+  effect: Effect,
+  retry: Retry,
+  exit: ErrorKind['exit'],
+  help: string,
+): ErrorKind => ({ title, effect, retry, exit, help });
+
+export const ERRORS = {
+  // Usage and configuration
+  USAGE: kind('The command line is wrong.', 'none', 'never', 2, 'See `shuttle --help`.'),
+  CONFIG_INVALID: kind(
+    'The configuration is not valid.',
+    'none',
+    'never',
+    2,
+    'Correct the settings named above; `shuttle config schema` lists all of them.',
+  ),
+  FILE_UNREADABLE: kind(
+    'A file that the configuration names cannot be read.',
+    'none',
+    'never',
+    2,
+    'Check the path and its permissions.',
+  ),
+  IDENTITY_INVALID: kind(
+    'The Fabric identity cannot be used.',
+    'none',
+    'never',
+    2,
+    'Point fabric.identity to an MSP folder with signcerts and keystore of one user.',
+  ),
+  TOPIC_MISSING: kind(
+    'A topic does not exist and creating it is not allowed.',
+    'none',
+    'never',
+    2,
+    'Create it with the settings named above, or set kafka.createTopics to true.',
+  ),
+  TOPIC_UNFIT: kind(
+    'A topic has settings that Shuttle cannot work with.',
+    'none',
+    'never',
+    2,
+    'Change the settings named above with kafka-configs, or choose another topic.',
+  ),
+  CODEC_MISSING: kind(
+    'Records are compressed with a codec that this build cannot read.',
+    'none',
+    'never',
+    2,
+    'Let the producers use gzip, snappy, lz4 or zstd.',
+  ),
+  // Unreachable
+  KAFKA_UNREACHABLE: kind(
+    'No Kafka broker answers.',
+    'none',
+    'later',
+    3,
+    'Check kafka.brokers, TLS and SASL settings, and that the brokers run.',
+  ),
+  KAFKA_REFUSED: kind(
+    'Kafka refused the client.',
+    'none',
+    'never',
+    3,
+    'Check the client certificate, the SASL user and its ACLs.',
+  ),
+  FABRIC_UNREACHABLE: kind(
+    'The Fabric peer does not answer.',
+    'none',
+    'later',
+    3,
+    'Check fabric.peer.endpoint and its TLS certificate, and that the peer runs.',
+  ),
+  DEADLINE: kind(
+    'The deadline has passed.',
+    'unknown',
+    'resolve',
+    3,
+    'Run the command again; nothing is done twice. --deadline gives it more time.',
+  ),
+  PRODUCE_FAILED: kind(
+    'Kafka did not acknowledge produced records.',
+    'unknown',
+    'resolve',
+    3,
+    'Shuttle starts a new producer and reads back what is committed.',
+  ),
+  // The ledger's answers
+  ENDORSE_FAILED: kind(
+    'The peers did not endorse the transaction.',
+    'none',
+    'later',
+    4,
+    'The cause names the peer; a lagging peer mends itself.',
+  ),
+  SUBMIT_UNKNOWN: kind(
+    'It is not known whether the orderer took the transaction.',
+    'unknown',
+    'resolve',
+    3,
+    'Shuttle reads the watermark before it decides.',
+  ),
+  COMMIT_UNKNOWN: kind(
+    'The commit status of a transaction did not arrive.',
+    'unknown',
+    'resolve',
+    3,
+    'Shuttle reads the watermark before it decides.',
+  ),
+  COMMIT_INVALID: kind(
+    'The transaction was committed as invalid and had no effect.',
+    'none',
+    'resolve',
+    4,
+    'Another writer was faster (MVCC), or the endorsement policy is not met.',
+  ),
+  LEDGER_BUSY: kind(
+    'The peer has reached its limit of concurrent gateway calls.',
+    'none',
+    'later',
+    3,
+    'Lower ingest.inFlightMax or raise peer.limits.concurrency.gatewayService.',
+  ),
+  LEDGER_REFUSED: kind(
+    'The chaincode refused the transaction.',
+    'none',
+    'never',
+    4,
+    "The sentence above is the chaincode's own.",
+  ),
+  ACCESS_DENIED: kind(
+    'The peer does not accept this identity.',
+    'none',
+    'never',
+    4,
+    'Check fabric.identity.mspId against the certificate, and that it has not expired.',
+  ),
+  CHANNEL_MISSING: kind(
+    'The peer has not joined the channel.',
+    'none',
+    'never',
+    4,
+    'Check fabric.channel; join the peer with `peer channel join`.',
+  ),
+  CHAINCODE_MISSING: kind(
+    'The chaincode is not committed on the channel, or does not run.',
+    'none',
+    'never',
+    4,
+    'Check fabric.chaincode; `npx shuttle-network deploy` or docs/deploying.md.',
+  ),
+  CHAINCODE_UNFIT: kind(
+    'The chaincode speaks another version of the wire format.',
+    'none',
+    'never',
+    4,
+    'Upgrade the chaincode or the bridge so that both are of one release.',
+  ),
+  NOT_FOUND: kind('There is no such document.', 'none', 'never', 1, 'Check the key.'),
+  REPEATED: kind(
+    'All records of a batch are on the ledger already.',
+    'none',
+    'resolve',
+    4,
+    'Shuttle reads the watermark and goes on behind it.',
+  ),
+  // Stop codes
+  LAYOUT_MISMATCH: kind(
+    'The partition is laid out on the ledger in another way than configured.',
+    'none',
+    'never',
+    5,
+    'Configure ingest.lanes and ingest.keyExpression as the layout on the ledger says.',
+  ),
+  SOURCE_REWOUND: kind(
+    'The ledger is ahead of the source partition.',
+    'none',
+    'never',
+    5,
+    'The topic was re-created or restored: give it another stream, or restore its records.',
+  ),
+  SOURCE_TRUNCATED: kind(
+    'Records that are not on the ledger yet are gone from the source partition.',
+    'none',
+    'never',
+    5,
+    'Restore them, or accept their loss with ingest.acceptTruncation.',
+  ),
+  GAP: kind(
+    'The ledger lacks records that it had confirmed.',
+    'none',
+    'never',
+    5,
+    'The peer serves another ledger or was restored from an old copy: check fabric.peer.',
+  ),
+  FORKED: kind(
+    'The blocks topic and the channel are different chains.',
+    'none',
+    'never',
+    5,
+    'Publish a re-created channel under another topic prefix.',
+  ),
+  BLOCKS_TRUNCATED: kind(
+    'The blocks topic has lost records at its start.',
+    'none',
+    'never',
+    5,
+    'Restore the topic, or publish under another prefix; check that its retention is -1.',
+  ),
+  BLOCK_INVALID: kind(
+    'A block does not match its own hashes.',
+    'none',
+    'never',
+    5,
+    'The peer or the connection to it is not to be trusted; nothing of the block was published.',
+  ),
+  PUBLISHER_FENCED: kind(
+    'Another publisher of this channel has taken over.',
+    'none',
+    'never',
+    5,
+    'Run one publisher per channel; a standby may be started when this one has stopped.',
+  ),
+  // A defect of Shuttle's own
+  INTERNAL: kind(
+    'Shuttle has met a case that it does not know.',
+    'unknown',
+    'never',
+    5,
+    'Please report it with the log.',
+  ),
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** Codes with which the bridge itself refuses a record that cannot travel to the ledger. */
+export const CARRY_REFUSALS = {
+  KEY_MISSING: 'The record has no key and the key expression finds none.',
+  RECORD_TOO_LARGE: 'The record is larger than a batch may be.',
+  TIMESTAMP_INVALID: 'The record timestamp is not a whole number of milliseconds below 2^53.',
+} as const;
+
+export type CarryRefusalCode = keyof typeof CARRY_REFUSALS;
+
+export interface ErrorDetails {
+  readonly cause?: unknown;
+  /** Where it happened: topic, partition, lane, offset, txId, peer, path, ... */
+  readonly at?: Readonly<Record<string, string | number | bigint>>;
+}
+
+/** Every failure that Shuttle names. `code` says what, `message` is one sentence with the case. */
+export class ShuttleError extends Error {
+  readonly code: ErrorCode;
+  readonly at: Readonly<Record<string, string | number | bigint>>;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'ShuttleError';
+    this.code = code;
+    this.at = details.at ?? {};
+  }
+
+  get kind(): ErrorKind {
+    return ERRORS[this.code];
+  }
+}
+
+/** The error itself if Shuttle named it; anything else is a defect and becomes INTERNAL. */
+export function toShuttleError(error: unknown): ShuttleError {
+  if (error instanceof ShuttleError) {
+    return error;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new ShuttleError('INTERNAL', message, { cause: error });
+}

@@ -1,0 +1,42 @@
+/** A limit on everything, with its unit in its name. The wire's own limits are in wire.ts. */
+
+/** Batches. */
+export const LANES_DEFAULT = 16;
+export const BATCH_RECORDS_DEFAULT = 1_000;
+export const BATCH_BYTES_DEFAULT = 4 * 1024 * 1024;
+export const BATCH_AGE_MS_DEFAULT = 50;
+export const IN_FLIGHT_MAX_DEFAULT = 32;
+
+/** Back-pressure: a partition is paused above the high mark and resumed below the low one. */
+export const BUFFER_RECORDS_MAX_DEFAULT = 64_000;
+export const BUFFER_BYTES_MAX_DEFAULT = 64 * 1024 * 1024;
+export const BUFFER_LOW_SHARE = 0.5;
+
+/** Group offsets are acked this often, and at every orderly stop. */
+export const ACK_INTERVAL_MS_DEFAULT = 1_000;
+
+/** Waiting after errors: doubled from the first to the cap, with full jitter. */
+export const BACK_OFF_FIRST_MS = 20;
+export const BACK_OFF_CAP_MS = 5_000;
+
+/** A watermark that stays below what a receipt promised for longer than this: GAP. */
+export const GAP_PATIENCE_MS_DEFAULT = 60_000;
+
+/** Calls to Fabric. */
+export const EVALUATE_TIMEOUT_MS_DEFAULT = 15_000;
+export const ENDORSE_TIMEOUT_MS_DEFAULT = 30_000;
+export const SUBMIT_TIMEOUT_MS_DEFAULT = 15_000;
+export const COMMIT_STATUS_TIMEOUT_MS_DEFAULT = 60_000;
+export const BLOCK_SILENCE_MS_DEFAULT = 30_000;
+export const GRPC_MESSAGE_BYTES_MAX = 128 * 1024 * 1024;
+export const GRPC_KEEPALIVE_MS = 120_000;
+
+/** Kafka transactions of the publisher. */
+export const PUBLISH_TRANSACTION_BYTES_MAX = 16 * 1024 * 1024;
+export const PUBLISH_TRANSACTION_RECORDS_MAX = 20_000;
+export const PUBLISH_TRANSACTION_TIMEOUT_MS = 60_000;
+export const PUBLISH_DEADLINE_MS = 40_000;
+export const PUBLISH_QUEUE_BYTES_MAX = 32 * 1024 * 1024;
+
+/** One-shot commands give up after this. */
+export const COMMAND_DEADLINE_MS_DEFAULT = 30_000;

@@ -1,0 +1,195 @@
+/**
+ * What the pipelines know of the world: Source, DeadLetters, BlockSink, Ledger, Clock, Log, Meter.
+ * Each guarantee written here is kept by every adapter and tested by its contract suite.
+ */
+import type { Layout, PartitionState } from '@shuttle/chaincode/ledger';
+import type { BatchHeader, BatchReceipt } from '@shuttle/chaincode/wire';
+import type {
+  LedgerIdentity,
+  OutputRecord,
+  RecordHeader,
+  SourceRecord,
+  TopicPartition,
+} from './values.ts';
+
+/** A partition as this instance owns it; `epoch` tells one assignment from the next. */
+export interface Owned extends TopicPartition {
+  readonly epoch: number;
+}
+
+export interface Assignment extends Owned {
+  /** First offset that the log still holds, and the end that read_committed readers see. */
+  readonly logStart: bigint;
+  readonly logEnd: bigint;
+  /** The group's acked offset with its metadata; null when the group has none. */
+  readonly ack: { readonly offset: bigint; readonly metadata: string } | null;
+}
+
+export interface SourceBatch extends Owned {
+  /** In offset order; only committed records. May be empty when all were filtered. */
+  readonly records: readonly SourceRecord[];
+  /** The offset behind the last one that was read: gaps and markers are passed by it. */
+  readonly next: bigint;
+  /** First offset that the log held when this was fetched. */
+  readonly logStart: bigint;
+}
+
+export type SourceEvent =
+  | { readonly kind: 'assigned'; readonly assignment: Assignment }
+  | { readonly kind: 'records'; readonly batch: SourceBatch }
+  | { readonly kind: 'revoked'; readonly owned: Owned }
+  /** Kafka does not answer, or answers again. Nothing is lost: the adapter goes on by itself. */
+  | { readonly kind: 'unreachable'; readonly error: Error }
+  | { readonly kind: 'reachable' };
+
+/**
+ * The cleaned topics, read as a member of a consumer group.
+ *
+ * Guarantees: records of a partition come in offset order, none left out from `start`'s offset on
+ * and none twice within an epoch (a rebalance that keeps the partition keeps the epoch). Nothing
+ * comes for a partition before `start`, nor after its `revoked`. Calls with a past epoch do
+ * nothing.
+ */
+export interface Source {
+  /** Joins the group. Ends when the signal aborts; throws what cannot pass by itself. */
+  events(signal: AbortSignal): AsyncIterable<SourceEvent>;
+  /** Begins the delivery of an assigned partition at `offset`. */
+  start(owned: Owned, offset: bigint): void;
+  pause(owned: Owned): void;
+  resume(owned: Owned): void;
+  /** Commits group offsets (the next offset to read). Resolves false when one was not owned. */
+  ack(owned: Owned, offset: bigint, metadata: string): Promise<boolean>;
+  /** All partitions of the topics with their first offset and read_committed end. */
+  ends(): Promise<readonly (TopicPartition & { logStart: bigint; logEnd: bigint })[]>;
+  /** The group's acked offset of each partition that has one. */
+  acks(): Promise<readonly (TopicPartition & { offset: bigint; metadata: string })[]>;
+  /** Leaves the group. */
+  close(): Promise<void>;
+}
+
+/** A refused record on its way to the dead-letter topic. */
+export interface DeadLetter extends TopicPartition {
+  readonly record: SourceRecord;
+  readonly stage: 'carry' | 'ledger';
+  readonly code: string;
+  readonly reason: string;
+  /** The transaction that refused it, when the ledger did. */
+  readonly txId: string | null;
+}
+
+export interface DeadLetters {
+  /** Resolves when all in-sync replicas hold the letters; retries inside until then. */
+  send(letters: readonly DeadLetter[], signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** First or last record of the blocks topic, as its headers tell it. */
+export interface BlockPosition {
+  readonly number: bigint;
+  /** Header hash, lower-case hex. */
+  readonly hash: string;
+}
+
+export type BlockTail =
+  | { readonly kind: 'new' }
+  /** The topic has been written, but its first records are gone. */
+  | { readonly kind: 'truncated'; readonly logStart: bigint }
+  | { readonly kind: 'resume'; readonly first: BlockPosition; readonly last: BlockPosition };
+
+/**
+ * The topics of one channel.
+ *
+ * Guarantees: `open` fences every older instance before it reads the tail, so nobody else can move
+ * it afterwards. `publish` is one Kafka transaction: all of its records or none. After any error
+ * the sink is of no more use: open a new one, whose tail says what was committed.
+ */
+export interface BlockSink {
+  open(): Promise<BlockTail>;
+  publish(records: readonly OutputRecord[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * The ledger behind one peer of one's own organisation.
+ *
+ * Errors carry what is known of their effect: `none` (endorse), `unknown` (submit, commit status).
+ */
+export interface Ledger {
+  identity(): Promise<LedgerIdentity>;
+  /** Layout and watermarks of the submitter's own MSP, from the own organisation's peers only. */
+  getPartition(stream: string, at: TopicPartition): Promise<PartitionState>;
+  /** Writes the layout if there is none; answers the one that stands. */
+  openPartition(
+    stream: string,
+    at: TopicPartition,
+    lanes: number,
+    keyExpressionDigest: string,
+  ): Promise<Layout>;
+  /**
+   * Submits one batch and waits for its commit.
+   *
+   * @throws ShuttleError GAP, REPEATED, LAYOUT_MISMATCH, LEDGER_REFUSED, ENDORSE_FAILED,
+   * COMMIT_INVALID, LEDGER_BUSY (no effect); SUBMIT_UNKNOWN, COMMIT_UNKNOWN (unknown)
+   */
+  submitBatch(header: BatchHeader, records: Uint8Array): Promise<Receipt>;
+  /** Runs a query; the answer's bytes as the chaincode gave them. */
+  evaluate(transaction: string, args: readonly string[]): Promise<Uint8Array>;
+  /** Submits one transaction and waits for its commit. */
+  submit(transaction: string, args: readonly string[]): Promise<Submitted>;
+  /** Number of blocks of the channel on the peer. */
+  height(): Promise<bigint>;
+  /**
+   * The exact bytes of every block from `from` on, in order, for as long as the stream holds.
+   * Ends only with the signal; throws FABRIC_UNREACHABLE when it is cut or silent while the
+   * height grows.
+   */
+  blocks(from: bigint, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export interface Submitted {
+  readonly txId: string;
+  readonly blockNumber: bigint;
+  readonly result: Uint8Array;
+}
+
+export interface Receipt extends BatchReceipt {
+  readonly txId: string;
+  readonly blockNumber: bigint;
+}
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after `ms`, or at once when the signal aborts. Never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** In [0, 1). */
+  random(): number;
+}
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** pino's shape: fields first, then a constant message in the past tense. */
+export interface Log {
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
+}
+
+/** Figures that the pipelines report; the adapter decides what becomes of them. */
+export interface Meter {
+  recordsRead(at: TopicPartition, count: number): void;
+  recordsFinished(at: TopicPartition, applied: number, rejected: number, repeated: number): void;
+  batchCommitted(at: TopicPartition, lane: number, records: number, durationMs: number): void;
+  inFlight(count: number): void;
+  buffered(records: number, bytes: number): void;
+  /** Next unfinished offset and the end of the log, as far as they are known. */
+  position(at: TopicPartition, unfinished: bigint, logEnd: bigint): void;
+  blockPublished(number: bigint, transactions: number, records: number): void;
+  failed(code: string): void;
+  /** Whether the far side answers. */
+  reachable(side: 'kafka' | 'fabric', yes: boolean): void;
+}
+
+export type { RecordHeader };
