@@ -40,3 +40,12 @@ export const PUBLISH_QUEUE_BYTES_MAX = 32 * 1024 * 1024;
 
 /** One-shot commands give up after this. */
 export const COMMAND_DEADLINE_MS_DEFAULT = 30_000;
+
+/** How long to wait before try number `attempt` (from 1), in ms; `random` is in [0, 1). */
+export function backOffMs(attempt: number, random: number): number {
+  const ceiling = Math.min(BACK_OFF_CAP_MS, BACK_OFF_FIRST_MS * 2 ** Math.min(attempt - 1, 20));
+  return Math.ceil(ceiling * (0.5 + random / 2));
+}
+
+/** A member of the consumer group that is silent for longer loses its partitions. */
+export const SESSION_TIMEOUT_MS_DEFAULT = 30_000;
