@@ -1,0 +1,92 @@
+/** What all partitions of one run share. */
+import type { KeyExpression } from '../batch/key-expression.ts';
+import type { CutLimits } from '../batch/queue.ts';
+import type { ShuttleError } from '../errors.ts';
+import type { Clock, DeadLetters, Ledger, Log, Meter, Source } from '../ports.ts';
+import type { LedgerIdentity, TopicPartition } from '../values.ts';
+import type { Window } from './window.ts';
+
+export interface IngestDeps {
+  readonly source: Source;
+  readonly deadLetters: DeadLetters;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+}
+
+export interface IngestOptions extends CutLimits {
+  /** Tells apart two clusters, or two uses of one topic. */
+  readonly stream: string;
+  readonly lanes: number;
+  /** JSON Pointer into the value, or '' to use the record's own key. */
+  readonly keyExpression: string;
+  readonly inFlightMax: number;
+  readonly bufferRecordsMax: number;
+  readonly bufferBytesMax: number;
+  readonly ackIntervalMs: number;
+  readonly gapPatienceMs: number;
+  /** Go on behind records that are gone from the source without having been read. */
+  readonly acceptTruncation: boolean;
+  /** Stop when the ends as they were at the start are finished. */
+  readonly untilEnd: boolean;
+  /** With untilEnd: give up with DEADLINE when nothing moves for so long. */
+  readonly deadlineMs?: number;
+}
+
+/** A partition that stopped for good, and why. */
+export interface Stop extends TopicPartition {
+  readonly error: ShuttleError;
+}
+
+export interface IngestSummary {
+  readonly recordsRead: number;
+  readonly applied: number;
+  /** Records on the dead-letter topic, refused by the ledger or before. */
+  readonly rejected: number;
+  /** Records that the ledger had already. */
+  readonly repeated: number;
+  readonly batches: number;
+  readonly stops: readonly Stop[];
+}
+
+export interface Context extends IngestDeps {
+  readonly options: IngestOptions;
+  readonly keyExpression: KeyExpression | null;
+  readonly identity: LedgerIdentity;
+  readonly window: Window;
+  /** Aborts when the run is over; waits end with it. */
+  readonly signal: AbortSignal;
+  readonly outage: Outage;
+  /** Share of the buffers that one partition may use, given how many there are now. */
+  readonly bufferShare: () => { readonly records: number; readonly bytes: number };
+  readonly count: (what: keyof Omit<IngestSummary, 'stops'>, by: number) => void;
+}
+
+/** Says once that a side is gone and once that it is back, however often it is tried. */
+export interface Outage {
+  failed(side: 'kafka' | 'fabric', error: ShuttleError): void;
+  recovered(side: 'kafka' | 'fabric'): void;
+}
+
+export function createOutage(log: Log, meter: Meter, clock: Clock): Outage {
+  const since = new Map<'kafka' | 'fabric', number>();
+  return {
+    failed: (side, error) => {
+      meter.failed(error.code);
+      if (!since.has(side)) {
+        since.set(side, clock.now());
+        meter.reachable(side, false);
+        log.warn({ side, code: error.code, err: error.message }, 'lost the far side, waiting');
+      }
+    },
+    recovered: (side) => {
+      const start = since.get(side);
+      if (start !== undefined) {
+        since.delete(side);
+        meter.reachable(side, true);
+        log.info({ side, duration_ms: clock.now() - start }, 'reached the far side again');
+      }
+    },
+  };
+}

@@ -1,0 +1,190 @@
+/** What the ledger says of a partition at its assignment, and where reading begins. */
+import type { Layout, PartitionState, Watermark } from '@shuttle/chaincode/ledger';
+import { LANE_HASH_VERSION } from '@shuttle/chaincode/wire';
+import { ShuttleError, toShuttleError } from '../errors.ts';
+import { backOffMs } from '../limits.ts';
+import type { Assignment } from '../ports.ts';
+import { partitionName, type TopicPartition } from '../values.ts';
+import type { Context } from './context.ts';
+
+export interface Opened {
+  readonly layout: Layout;
+  /** By lane; null where the lane has none. */
+  readonly watermarks: readonly (Watermark | null)[];
+  /** The first offset to read. */
+  readonly start: bigint;
+}
+
+/** Names the ledger and the stream that an acked offset belongs to. */
+export function ackMetadata(context: Context): string {
+  const { channel, genesisHash, chaincode, mspId } = context.identity;
+  const { stream } = context.options;
+  return JSON.stringify({ v: 1, channel, genesis: genesisHash, chaincode, mspId, stream });
+}
+
+/**
+ * Reads layout and watermarks, writes the layout at the first assignment ever, and compares both
+ * with the source.
+ *
+ * @throws ShuttleError LAYOUT_MISMATCH, SOURCE_REWOUND, SOURCE_TRUNCATED, or what else cannot pass
+ * @returns null when the partition was taken away meanwhile
+ */
+export async function openPartition(
+  context: Context,
+  assignment: Assignment,
+  live: () => boolean,
+): Promise<Opened | null> {
+  const state = await persist(context, live, () => readOrWriteLayout(context, assignment));
+  if (state === null) {
+    return null;
+  }
+  checkLayout(context, assignment, state.layout);
+  const highest = state.watermarks.reduce(
+    (most, w) => (w !== null && w.offset > most ? w.offset : most),
+    state.layout.base,
+  );
+  if (highest >= assignment.logEnd) {
+    await persist(context, live, () => checkEnd(context, assignment, highest));
+  }
+  const start = chooseStart(context, assignment, state);
+  return { ...state, start };
+}
+
+async function readOrWriteLayout(
+  context: Context,
+  at: TopicPartition,
+): Promise<{ layout: Layout; watermarks: PartitionState['watermarks'] }> {
+  const { ledger, options, keyExpression } = context;
+  const state = await ledger.getPartition(options.stream, at);
+  if (state.layout !== null) {
+    return { layout: state.layout, watermarks: state.watermarks };
+  }
+  const digest = keyExpression?.digest ?? '';
+  const layout = await ledger.openPartition(options.stream, at, options.lanes, digest);
+  context.log.info(
+    { topic: at.topic, partition: at.partition, lanes: layout.lanes },
+    'opened a partition on the ledger',
+  );
+  return { layout, watermarks: [] };
+}
+
+/** Tries until it is answered, or until the partition is no longer ours. */
+async function persist<T>(
+  context: Context,
+  live: () => boolean,
+  call: () => Promise<T>,
+): Promise<T | null> {
+  const { clock, outage, signal } = context;
+  for (let attempt = 1; live(); attempt++) {
+    try {
+      const answer = await call();
+      outage.recovered('fabric');
+      return answer;
+    } catch (caught) {
+      const error = toShuttleError(caught);
+      if (error.kind.retry === 'never') {
+        throw error;
+      }
+      outage.failed(error.code.startsWith('KAFKA') ? 'kafka' : 'fabric', error);
+    }
+    await clock.sleep(backOffMs(attempt, clock.random()), signal);
+  }
+  return null;
+}
+
+function checkLayout(context: Context, at: TopicPartition, layout: Layout): void {
+  const { options, keyExpression } = context;
+  const found =
+    layout.lanes === options.lanes &&
+    layout.hashVersion === LANE_HASH_VERSION &&
+    layout.keyExpressionDigest === (keyExpression?.digest ?? '');
+  if (!found) {
+    const ledger = `${layout.lanes} lanes, key expression ${layout.keyExpressionDigest || 'none'}`;
+    const ours = `${options.lanes} lanes, key expression ${keyExpression?.digest ?? 'none'}`;
+    throw new ShuttleError(
+      'LAYOUT_MISMATCH',
+      `${partitionName(at)} has ${ledger} on the ledger, and ${ours} here.`,
+      { at: { topic: at.topic, partition: at.partition } },
+    );
+  }
+}
+
+/**
+ * A watermark stands for a record that was read from the source, so the source must reach beyond
+ * it. The end is read again here, because a twin may have moved both since the assignment.
+ *
+ * @throws ShuttleError SOURCE_REWOUND
+ */
+export async function checkEnd(
+  context: Context,
+  at: TopicPartition,
+  watermark: bigint,
+): Promise<void> {
+  const ends = await context.source.ends();
+  const end = ends.find((e) => e.topic === at.topic && e.partition === at.partition)?.logEnd;
+  if (end === undefined || watermark >= end) {
+    throw new ShuttleError(
+      'SOURCE_REWOUND',
+      `The ledger has finished offset ${watermark} of ${partitionName(at)}, which ends at ${end}.`,
+      { at: { topic: at.topic, partition: at.partition, offset: watermark } },
+    );
+  }
+}
+
+function chooseStart(
+  context: Context,
+  assignment: Assignment,
+  state: { layout: Layout; watermarks: PartitionState['watermarks'] },
+): bigint {
+  const { ack, logStart } = assignment;
+  const ours = ack !== null && ack.metadata === ackMetadata(context);
+  // Without an ack of this ledger, only the watermarks tell what may be unfinished: anything
+  // behind the lowest of them. A partition that never began owes nothing.
+  const begun = state.watermarks.some((w) => w !== null);
+  const lowest = lowestUnfinished(state);
+  const unfinished = ours ? ack.offset : begun ? lowest : logStart;
+  if (unfinished < logStart) {
+    truncated(context, assignment, unfinished, logStart, ours);
+  }
+  return ours && ack.offset > logStart ? ack.offset : logStart;
+}
+
+function lowestUnfinished(state: {
+  layout: Layout;
+  watermarks: PartitionState['watermarks'];
+}): bigint {
+  const { base } = state.layout;
+  const offsets = state.watermarks.map((w) => (w !== null && w.offset > base ? w.offset : base));
+  return offsets.reduce((least, o) => (o < least ? o : least), offsets[0] ?? base) + 1n;
+}
+
+/**
+ * Records that may not be on the ledger are gone from the source.
+ *
+ * @throws ShuttleError SOURCE_TRUNCATED unless the configuration accepts the loss
+ */
+export function truncated(
+  context: Context,
+  at: TopicPartition,
+  unfinished: bigint,
+  logStart: bigint,
+  certain: boolean,
+): void {
+  const { topic, partition } = at;
+  if (context.options.acceptTruncation) {
+    context.log.warn(
+      { topic, partition, offset_first: unfinished, offset_last: logStart - 1n },
+      'accepted the loss of records',
+    );
+    return;
+  }
+  const which = `offsets ${unfinished} to ${logStart - 1n} of ${partitionName(at)}`;
+  throw new ShuttleError(
+    'SOURCE_TRUNCATED',
+    certain
+      ? `The source no longer holds ${which}, which are not finished.`
+      : `The source no longer holds ${which}, and without the group's ack nobody knows whether ` +
+          'some of them are unfinished.',
+    { at: { topic, partition, offset: unfinished } },
+  );
+}
