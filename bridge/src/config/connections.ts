@@ -1,0 +1,107 @@
+/** From settings to what the adapters connect with: files read, profile and defaults worked in. */
+import type { ShuttleError } from '../errors.ts';
+import { readConfigured } from './files.ts';
+import { invalid } from './load.ts';
+import { type Profile, readProfile } from './profile.ts';
+import type { Settings } from './schema.ts';
+
+export interface FabricConnection {
+  readonly endpoint: string;
+  /** Undefined: the peer speaks without TLS. */
+  readonly tlsCa: Buffer | undefined;
+  readonly serverName: string | undefined;
+  readonly mspId: string;
+  /** Folder with signcerts and keystore. */
+  readonly mspFolder: string;
+}
+
+export interface KafkaConnection {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  /** Undefined: without TLS. Empty: TLS with the system's authorities. */
+  readonly tls:
+    | {
+        readonly ca?: Buffer;
+        readonly certificate?: Buffer;
+        readonly key?: Buffer;
+        readonly serverName?: string;
+      }
+    | undefined;
+  readonly sasl:
+    | {
+        readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+        readonly username: string;
+        readonly password: string;
+      }
+    | undefined;
+}
+
+/**
+ * The peer and the identity; explicit settings go before the profile's.
+ *
+ * @throws ShuttleError CONFIG_INVALID when a part is not configured; FILE_UNREADABLE
+ */
+export function fabricConnection({ fabric }: Settings): FabricConnection {
+  const profile = fabric.profile === undefined ? undefined : readProfile(fabric.profile);
+  const endpoint = fabric.peer.endpoint ?? profile?.endpoint;
+  const mspId = fabric.identity.mspId ?? profile?.mspId;
+  const mspFolder = fabric.identity.msp;
+  if (endpoint === undefined) {
+    throw missing('fabric.profile', 'no peer is configured, and no local network is up here');
+  }
+  if (mspId === undefined) {
+    throw missing('fabric.identity.mspId', 'it is needed without a profile that says it');
+  }
+  if (mspFolder === undefined) {
+    throw missing('fabric.identity.msp', 'no identity to sign with is configured');
+  }
+  const tlsCa =
+    fabric.peer.tlsCa === undefined
+      ? profileCa(profile)
+      : readConfigured(fabric.peer.tlsCa, 'fabric.peer.tlsCa');
+  const serverName = fabric.peer.serverName ?? profile?.serverName;
+  return { endpoint, tlsCa, serverName, mspId, mspFolder };
+}
+
+function profileCa(profile: Profile | undefined): Buffer | undefined {
+  if (profile?.tls === true && profile.tlsCa === undefined) {
+    throw missing('fabric.peer.tlsCa', "the profile's peer speaks TLS and names no authority");
+  }
+  return profile?.tls === true ? profile.tlsCa : undefined;
+}
+
+/** @throws ShuttleError FILE_UNREADABLE */
+export function kafkaConnection({ kafka }: Settings): KafkaConnection {
+  const { tls, sasl } = kafka;
+  const file = (name: 'ca' | 'certificate' | 'key') =>
+    tls[name] === undefined ? {} : { [name]: readConfigured(tls[name], `kafka.tls.${name}`) };
+  return {
+    brokers: kafka.brokers,
+    clientId: kafka.clientId,
+    tls: tls.enabled
+      ? {
+          ...file('ca'),
+          ...file('certificate'),
+          ...file('key'),
+          ...(tls.serverName === undefined ? {} : { serverName: tls.serverName }),
+        }
+      : undefined,
+    sasl:
+      sasl.mechanism === undefined
+        ? undefined
+        : {
+            mechanism: sasl.mechanism,
+            username: sasl.username ?? '',
+            password: firstLine(sasl.passwordFile ?? ''),
+          },
+  };
+}
+
+function firstLine(path: string): string {
+  const [line = ''] = readConfigured(path, 'kafka.sasl.passwordFile').toString().split(/\r?\n/);
+  return line;
+}
+
+function missing(name: string, sentence: string): ShuttleError {
+  return invalid([{ name, source: 'not set', sentence }]);
+}

@@ -1,0 +1,326 @@
+/**
+ * Every setting that there is: name, type, limits, default and what it means. The configuration
+ * page, the JSON Schema, the environment names and the command line are all derived from here.
+ */
+import {
+  BATCH_BYTES_MAX,
+  BATCH_RECORDS_MAX,
+  LANES_MAX,
+  NAME_BYTES_MAX,
+} from '@shuttle/chaincode/wire';
+import { z } from 'zod';
+import {
+  ACK_INTERVAL_MS_DEFAULT,
+  BATCH_AGE_MS_DEFAULT,
+  BATCH_BYTES_DEFAULT,
+  BATCH_RECORDS_DEFAULT,
+  BUFFER_BYTES_MAX_DEFAULT,
+  BUFFER_RECORDS_MAX_DEFAULT,
+  COMMAND_DEADLINE_MS_DEFAULT,
+  COMMIT_STATUS_TIMEOUT_MS_DEFAULT,
+  ENDORSE_TIMEOUT_MS_DEFAULT,
+  EVALUATE_TIMEOUT_MS_DEFAULT,
+  IN_FLIGHT_MAX_DEFAULT,
+  LANES_DEFAULT,
+  SESSION_TIMEOUT_MS_DEFAULT,
+  SUBMIT_TIMEOUT_MS_DEFAULT,
+} from '../limits.ts';
+
+/** What the JSON Schema cannot say of a setting. */
+interface SettingFacts {
+  /** The value is a path: one that is relative starts at the place that names it. */
+  readonly path?: boolean;
+  /** What is allowed, in words, where the type alone does not tell. */
+  readonly allowed?: string;
+  /** What applies when the default is worked out at start. */
+  readonly otherwise?: string;
+}
+
+/** Beside zod's own metadata, so that it does not leak into the JSON Schema. */
+export const settingFacts = z.registry<SettingFacts>();
+
+const HOUR_MS = 3_600_000;
+
+const text = (allowed: string, pattern = /^\S+$/) =>
+  z.string().regex(pattern).register(settingFacts, { allowed });
+const file = (allowed: string, otherwise?: string) =>
+  z
+    .string()
+    .min(1)
+    .optional()
+    .register(settingFacts, {
+      path: true,
+      allowed,
+      ...(otherwise === undefined ? {} : { otherwise }),
+    });
+const durationMs = (fallback: number) => z.int().min(1).max(HOUR_MS).default(fallback);
+const host = z
+  .string()
+  .regex(/^(?:\[[0-9a-fA-F:]+\]|[^\s:,]+):[0-9]{1,5}$/)
+  .register(settingFacts, { allowed: 'host:port' });
+const topicName = new RegExp(`^[a-zA-Z0-9._-]{1,${NAME_BYTES_MAX}}$`);
+const TOPIC_WORDS = `letters, digits, ".", "_" and "-", at most ${NAME_BYTES_MAX}`;
+
+const kafka = z.strictObject({
+  brokers: z
+    .array(host)
+    .min(1)
+    .default(['localhost:9092'])
+    .describe('Brokers to find the cluster by.')
+    .register(settingFacts, { allowed: 'a list of host:port' }),
+  clientId: text('a name without blanks')
+    .default('shuttle')
+    .describe("The client's name in the brokers' logs, metrics and quotas."),
+  tls: z
+    .strictObject({
+      enabled: z.boolean().default(false).describe('Speak TLS with the brokers.'),
+      ca: file('a PEM file').describe("Authorities to trust instead of the system's."),
+      certificate: file('a PEM file').describe('Client certificate, for brokers that ask for one.'),
+      key: file('a PEM file').describe('Private key of the client certificate.'),
+      serverName: text('a host name')
+        .optional()
+        .describe("Name to expect in the brokers' certificates instead of their host."),
+    })
+    .prefault({}),
+  sasl: z
+    .strictObject({
+      mechanism: z
+        .enum(['plain', 'scram-sha-256', 'scram-sha-512'])
+        .optional()
+        .describe('Log in to the brokers by this mechanism.'),
+      username: z.string().min(1).optional().describe('User to log in as.'),
+      passwordFile: file('a file').describe('File whose first line is the password.'),
+    })
+    .prefault({}),
+  compression: z
+    .enum(['none', 'gzip'])
+    .default('none')
+    .describe('Codec of what Shuttle produces. What it reads may use any codec.'),
+  createTopics: z
+    .boolean()
+    .default(true)
+    .describe('Create topics that are absent, with the settings they need.'),
+  replicationFactor: z
+    .int()
+    .min(1)
+    .max(32_767)
+    .optional()
+    .describe('Replicas of the topics that Shuttle creates.')
+    .register(settingFacts, { otherwise: "the brokers' default" }),
+  sessionTimeoutMs: z
+    .int()
+    .min(6_000)
+    .max(HOUR_MS)
+    .default(SESSION_TIMEOUT_MS_DEFAULT)
+    .describe('An instance that is silent for so long loses its partitions to the others.'),
+});
+
+const fabric = z.strictObject({
+  profile: file(
+    'a connection profile, JSON or YAML',
+    'of the local network, when there is one',
+  ).describe('Connection profile; the peer is the first one of its client organisation.'),
+  peer: z
+    .strictObject({
+      endpoint: host
+        .optional()
+        .describe("Gateway peer of one's own organisation; goes before the profile's."),
+      tlsCa: file('a PEM file').describe("Authorities that sign the peer's TLS certificate."),
+      serverName: text('a host name')
+        .optional()
+        .describe("Name to expect in the peer's TLS certificate instead of its host."),
+    })
+    .prefault({}),
+  channel: text('lower-case letters, digits, "." and "-"', /^[a-z][a-z0-9.-]{0,248}$/)
+    .default('mychannel')
+    .describe('The channel to write to and to publish.'),
+  chaincode: text('letters, digits, "_" and "-"', /^[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*$/)
+    .default('shuttle')
+    .describe("Name of Shuttle's chaincode on the channel."),
+  identity: z
+    .strictObject({
+      mspId: text('an MSP id')
+        .optional()
+        .describe('MSP id of the identity.')
+        .register(settingFacts, {
+          allowed: 'an MSP id',
+          otherwise: "the profile's client organisation",
+        }),
+      msp: file('an MSP folder', 'User1 of the local network, when there is one').describe(
+        'MSP folder with the certificate (signcerts) and private key (keystore) to sign with.',
+      ),
+    })
+    .prefault({}),
+  endorsingOrganizations: z
+    .array(text('an MSP id'))
+    .default([])
+    .describe('MSP ids that must endorse. An empty list leaves the choice to discovery.')
+    .register(settingFacts, { allowed: 'a list of MSP ids' }),
+  evaluateTimeoutMs: durationMs(EVALUATE_TIMEOUT_MS_DEFAULT).describe('Longest wait for a query.'),
+  endorseTimeoutMs: durationMs(ENDORSE_TIMEOUT_MS_DEFAULT).describe(
+    'Longest wait for the endorsement of a transaction.',
+  ),
+  submitTimeoutMs: durationMs(SUBMIT_TIMEOUT_MS_DEFAULT).describe(
+    'Longest wait until the orderer has taken a transaction.',
+  ),
+  commitStatusTimeoutMs: durationMs(COMMIT_STATUS_TIMEOUT_MS_DEFAULT).describe(
+    'Longest wait for the commit of a transaction.',
+  ),
+});
+
+const ingest = z.strictObject({
+  topics: z
+    .array(text(TOPIC_WORDS, topicName))
+    .min(1)
+    .default(['shuttle.cleaned'])
+    .describe('Topics whose records go to the ledger.')
+    .register(settingFacts, { allowed: 'a list of topic names' }),
+  stream: text(TOPIC_WORDS, topicName)
+    .optional()
+    .describe('Name of this use of the topics on the ledger; part of every watermark.')
+    .register(settingFacts, { allowed: TOPIC_WORDS, otherwise: "the Kafka cluster's id" }),
+  groupId: text('a name without blanks')
+    .optional()
+    .describe('Consumer group that shares the partitions and holds the acks.')
+    .register(settingFacts, {
+      allowed: 'a name without blanks',
+      otherwise: '`<stream>.<channel>.<chaincode>`',
+    }),
+  lanes: z
+    .int()
+    .min(1)
+    .max(LANES_MAX)
+    .default(LANES_DEFAULT)
+    .describe(
+      "Key-hash slices of a partition, each with one transaction in flight. Part of a partition's layout on the ledger: fixed once written.",
+    ),
+  keyExpression: text('a JSON Pointer (RFC 6901)', /^(?:\/(?:[^~]|~[01])*)?$/)
+    .default('')
+    .describe(
+      "JSON Pointer to the document key in values of records without a key; empty: the record's own key only. Part of the layout.",
+    ),
+  batchRecords: z
+    .int()
+    .min(1)
+    .max(BATCH_RECORDS_MAX)
+    .default(BATCH_RECORDS_DEFAULT)
+    .describe('A batch is cut at so many records.'),
+  batchBytes: z
+    .int()
+    .min(1_024)
+    .max(BATCH_BYTES_MAX)
+    .default(BATCH_BYTES_DEFAULT)
+    .describe('A batch is cut at so many bytes.'),
+  batchAgeMs: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(BATCH_AGE_MS_DEFAULT)
+    .describe('A batch is cut when its first record has waited for so long.'),
+  inFlightMax: z
+    .int()
+    .min(1)
+    .max(500)
+    .default(IN_FLIGHT_MAX_DEFAULT)
+    .describe("Transactions in flight over all partitions; the peer's gateway allows 500."),
+  bufferRecordsMax: z
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .default(BUFFER_RECORDS_MAX_DEFAULT)
+    .describe('Partitions are paused when so many records wait in memory.'),
+  bufferBytesMax: z
+    .int()
+    .min(1_024)
+    .max(16 * 1024 ** 3)
+    .default(BUFFER_BYTES_MAX_DEFAULT)
+    .describe('Partitions are paused when so many bytes wait in memory.'),
+  ackIntervalMs: durationMs(ACK_INTERVAL_MS_DEFAULT).describe(
+    'Group offsets are committed this often, and at every orderly stop.',
+  ),
+  acceptTruncation: z
+    .boolean()
+    .default(false)
+    .describe('Go on when records that are not on the ledger yet are gone from the topic.'),
+});
+
+const publish = z.strictObject({
+  prefix: text(TOPIC_WORDS, topicName)
+    .default('shuttle')
+    .describe(
+      'Blocks go to `<prefix>.<channel>.blocks`, and likewise transactions, changes, events.',
+    ),
+});
+
+const http = z.strictObject({
+  host: text('a host name or address')
+    .default('127.0.0.1')
+    .describe('Address on which health and metrics are served.'),
+  port: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe('Port of /healthz, /readyz and /metrics; 0 takes a free one.')
+    .register(settingFacts, { otherwise: 'not served' }),
+});
+
+const log = z.strictObject({
+  level: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Least severe level to log. One-shot commands log from warn on unless it is set.'),
+  format: z
+    .enum(['json', 'pretty'])
+    .optional()
+    .describe('How log lines are written to standard error.')
+    .register(settingFacts, { otherwise: 'pretty on a terminal, json elsewhere' }),
+});
+
+const command = z.strictObject({
+  deadlineMs: durationMs(COMMAND_DEADLINE_MS_DEFAULT).describe(
+    'One-shot commands, and runs with --until-end that reach nothing, give up after this.',
+  ),
+});
+
+export const settingsSchema = z
+  .strictObject({
+    kafka: kafka.prefault({}).describe('The Kafka cluster.'),
+    fabric: fabric.prefault({}).describe('The Fabric channel, and as whom to speak to it.'),
+    ingest: ingest.prefault({}).describe('From the cleaned topics to the ledger.'),
+    publish: publish.prefault({}).describe('From the ledger to the blocks topics.'),
+    http: http.prefault({}).describe('Health and metrics.'),
+    log: log.prefault({}).describe('The log.'),
+    command: command.prefault({}).describe('Commands that run once.'),
+  })
+  .check((ctx) => {
+    for (const [path, message] of contradictions(ctx.value)) {
+      ctx.issues.push({ code: 'custom', path: path.split('.'), message, input: ctx.value });
+    }
+  });
+
+/** All settings with their values, defaults filled in. */
+export type Settings = z.output<typeof settingsSchema>;
+
+/** Settings that are each valid but not together, with the sentence that says so. */
+function contradictions({ kafka: { tls, sasl } }: Settings): [string, string][] {
+  const found: [string, string][] = [];
+  for (const name of ['ca', 'certificate', 'key', 'serverName'] as const) {
+    if (!tls.enabled && tls[name] !== undefined) {
+      found.push([`kafka.tls.${name}`, 'it has no effect while kafka.tls.enabled is false']);
+    }
+  }
+  if ((tls.certificate === undefined) !== (tls.key === undefined)) {
+    const given = tls.key === undefined ? 'certificate' : 'key';
+    found.push([`kafka.tls.${given}`, 'kafka.tls.certificate and kafka.tls.key go together']);
+  }
+  for (const name of ['username', 'passwordFile'] as const) {
+    if (sasl.mechanism !== undefined && sasl[name] === undefined) {
+      found.push(['kafka.sasl.mechanism', `it needs kafka.sasl.${name} too`]);
+    }
+    if (sasl.mechanism === undefined && sasl[name] !== undefined) {
+      found.push([`kafka.sasl.${name}`, 'it has no effect without kafka.sasl.mechanism']);
+    }
+  }
+  return found;
+}
