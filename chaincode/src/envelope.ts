@@ -12,6 +12,8 @@
  * parsing it: big integers, 1e400 and repeated members stay what they were.
  */
 
+import { parseOffset } from './wire.ts';
+
 /** One version of a document; `document` null is a tombstone. */
 export interface Version {
   /** Offset in the source partition; null when written by setData or deleteData. */
@@ -94,7 +96,7 @@ class EnvelopeReader {
     let offset: bigint | null = null;
     if (source) {
       const id = this.until(':');
-      offset = BigInt(this.until('"'));
+      offset = this.offset();
       writer = { kind: 'source', shortId: id };
     } else {
       this.expect('m":');
@@ -120,21 +122,38 @@ class EnvelopeReader {
     const versions: Version[] = [];
     do {
       this.expect('{"o":"');
-      const raw = this.until('"');
+      const offset = this.skip('"') ? null : this.offset();
       this.expect(',"t":');
       const timestamp = this.number();
       let document: Uint8Array | null = null;
       if (this.skip(',"n":')) {
-        const length = this.number();
-        this.expect(',"d":');
-        document = this.bytes.subarray(this.at, this.at + length);
-        this.at += length;
+        document = this.counted();
       }
       this.expect('}');
-      versions.push({ offset: raw === '' ? null : BigInt(raw), timestamp, document });
+      versions.push({ offset, timestamp, document });
     } while (this.skip(','));
     this.expect(']');
     return versions;
+  }
+
+  /** A document behind its length. */
+  private counted(): Uint8Array {
+    const length = this.number();
+    this.expect(',"d":');
+    if (length < 1) {
+      throw this.invalid();
+    }
+    const document = this.bytes.subarray(this.at, this.at + length);
+    this.at += length;
+    return document;
+  }
+
+  private offset(): bigint {
+    const offset = parseOffset(this.until('"'));
+    if (offset === null) {
+      throw this.invalid();
+    }
+    return offset;
   }
 
   private skip(text: string): boolean {
@@ -168,7 +187,11 @@ class EnvelopeReader {
       throw this.invalid();
     }
     this.at += match[0].length;
-    return Number(match[0]);
+    const number = Number(match[0]);
+    if (!Number.isSafeInteger(number)) {
+      throw this.invalid();
+    }
+    return number;
   }
 
   private jsonString(): string {
@@ -178,7 +201,11 @@ class EnvelopeReader {
       this.at += this.bytes[this.at] === 0x5c ? 2 : 1;
     }
     this.expect('"');
-    return JSON.parse(this.bytes.toString('utf8', from, this.at)) as string;
+    try {
+      return JSON.parse(this.bytes.toString('utf8', from, this.at)) as string;
+    } catch {
+      throw this.invalid();
+    }
   }
 
   private invalid(): TypeError {

@@ -4,7 +4,7 @@
  * Pure, without any Fabric import, because both ends import it: a rule that stands here once cannot
  * be guessed differently on the two sides. The ledger's own values are in envelope.ts and ledger.ts.
  */
-import { createHash } from 'node:crypto';
+import { createHash, hash as digestOf } from 'node:crypto';
 
 /** Bumped when a batch of the old format would be misread; the chaincode refuses other versions. */
 export const WIRE_VERSION = 1;
@@ -111,6 +111,7 @@ export interface BatchReceipt {
   readonly rejections: readonly Rejection[];
 }
 
+const OFFSET_MAX = 2n ** 63n - 1n;
 const RECORD_FIXED_BYTES = 8 + 8 + 4 + 4;
 const NULL_LENGTH = 0xffffffff;
 
@@ -193,10 +194,14 @@ export function sha256Hex(bytes: Uint8Array | string): string {
 
 /**
  * The lane of a document key: the first 8 bytes of its SHA-256 as an unsigned integer, modulo
- * `lanes`. Not Kafka's murmur2: with the partitioner's own hash, lanes would be skewed.
+ * `lanes`. Not Kafka's murmur2: with the partitioner's own hash, lanes would be skewed. Lane 0 for a
+ * record without a key, which only waits there to be refused.
  */
 export function laneOf(key: Uint8Array, lanes: number): number {
-  const hash = createHash('sha256').update(key).digest();
+  if (key.length === 0) {
+    return 0;
+  }
+  const hash = digestOf('sha256', key, 'buffer');
   const high = hash.readUInt32BE(0) % lanes;
   const low = hash.readUInt32BE(4) % lanes;
   return (high * (2 ** 32 % lanes) + low) % lanes;
@@ -279,16 +284,17 @@ export function decodeReceipt(json: string): BatchReceipt {
   };
 }
 
+/** @throws TypeError when they are not pairs of offset and code */
 export function decodeRejections(raw: unknown): Rejection[] {
   if (!Array.isArray(raw)) {
     throw new TypeError('rejections is not an array');
   }
   return raw.map((pair: unknown) => {
     const [offset, code] = Array.isArray(pair) ? (pair as unknown[]) : [];
-    if (typeof offset !== 'string' || typeof code !== 'string' || !isRecordRefusal(code)) {
+    if (typeof code !== 'string' || !isRecordRefusal(code)) {
       throw new TypeError('a rejection is not [offset, code]');
     }
-    return { offset: BigInt(offset), code };
+    return { offset: integer({ offset }, 'offset'), code };
   });
 }
 
@@ -328,11 +334,21 @@ export function natural(raw: Record<string, unknown>, name: string): number {
   return value;
 }
 
-/** A member that is a decimal string of at most 64 bits. */
+/** A member that is an offset as a decimal string: -1 or more, and at most 64 bits. */
 export function integer(raw: Record<string, unknown>, name: string): bigint {
   const value = raw[name];
-  if (typeof value !== 'string' || !/^(?:-1|0|[1-9][0-9]{0,18})$/.test(value)) {
+  const offset = typeof value === 'string' ? parseOffset(value) : null;
+  if (offset === null) {
     throw new TypeError(`${name} is not a decimal string`);
   }
-  return BigInt(value);
+  return offset;
+}
+
+/** An offset of -1 or more in decimal digits; null when the text is not one or exceeds 64 bits. */
+export function parseOffset(text: string): bigint | null {
+  if (!/^(?:-1|0|[1-9][0-9]{0,18})$/.test(text)) {
+    return null;
+  }
+  const offset = BigInt(text);
+  return offset > OFFSET_MAX ? null : offset;
 }

@@ -1,0 +1,337 @@
+/**
+ * The exactly-once half of a contract: layouts, watermarks and batches, for any team's chaincode.
+ *
+ * A team extends BatchContract and overrides `apply` with its own rules; whatever `apply` decides,
+ * each record is decided once and in order, because the watermark moves in the same transaction.
+ */
+import { Context, Contract, Returns, Transaction } from 'fabric-contract-api';
+import { type Batch, decodeBatch } from './batch.ts';
+import { checkDocument, checkKey, utf8Text, VersionsByKey } from './documents.ts';
+import { decodeEnvelope } from './envelope.ts';
+import {
+  belongsTo,
+  type PartitionIdentity,
+  parseIdentity,
+  parseLayout,
+  partitionId,
+  readLayout,
+  writeLayout,
+} from './layout.ts';
+import {
+  decodeWatermark,
+  encodeLayout,
+  encodePartitionState,
+  encodeWatermark,
+  type Layout,
+  WATERMARK_TYPE,
+} from './ledger.ts';
+import { Refusal } from './refusal.ts';
+import { openState, type State } from './state.ts';
+import { adoptTransactions, Inheritable } from './transactions.ts';
+import { effectiveWatermark, placeBatch } from './watermark.ts';
+import {
+  encodeReceipt,
+  encodeRecords,
+  laneOf,
+  layoutDigest,
+  type RecordRefusalCode,
+  type Rejection,
+  sha256Hex,
+  type WireRecord,
+} from './wire.ts';
+
+/** What `apply` answers to refuse a record: the batch goes on, the record is a dead letter. */
+export const REFUSED = 'RULE_REFUSED';
+
+/** A record on its way to the ledger; `value` null asks to delete the document. */
+export interface IncomingRecord {
+  readonly key: string;
+  readonly value: Uint8Array | null;
+  /** Milliseconds since the epoch. */
+  readonly timestamp: number;
+  readonly stream: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+}
+
+/** The document to store, null for a tombstone, or REFUSED. */
+export type Applied = Uint8Array | null | typeof REFUSED;
+
+/** Name of the event of a batch's transaction. */
+export const BATCH_EVENT = 'batch';
+
+@Inheritable()
+export class BatchContract extends Contract {
+  constructor(name?: string) {
+    super(name);
+    adoptTransactions(this);
+  }
+
+  /**
+   * Decides about one record; override it with one's own rules. Without rules of its own, a record's
+   * value becomes the document as it is.
+   *
+   * It must depend on nothing but its arguments: every endorser has to decide the same. The document
+   * is stored byte for byte and must be JSON. An error that it throws fails the whole batch and
+   * stops the lane; a record that is at fault itself is REFUSED.
+   *
+   * @param record - its key and value have passed all checks
+   * @param current - the document that the key has, with the batch's earlier records applied; null
+   *   when there is none, and always null unless readsCurrent() says true
+   */
+  protected apply(record: IncomingRecord, current: Uint8Array | null): Applied {
+    void current;
+    return record.value;
+  }
+
+  /**
+   * Whether `apply` is given the current document. Off, because a read for each record costs several
+   * times the throughput. It cannot cause conflicts: only a key's own lane writes the key.
+   */
+  protected readsCurrent(): boolean {
+    return false;
+  }
+
+  /**
+   * Opens a partition of the submitter's organisation: writes how it is cut into lanes, once.
+   * Repeating it with the same layout writes nothing and succeeds.
+   *
+   * @returns the layout, as encodeLayout() writes it
+   * @throws Refusal ARGUMENT_INVALID; LAYOUT_MISMATCH when the partition has another layout
+   */
+  @Transaction()
+  @Returns('string')
+  async openPartition(
+    ctx: Context,
+    stream: string,
+    topic: string,
+    partition: string,
+    lanes: string,
+    hashVersion: string,
+    keyExpressionDigest: string,
+  ): Promise<string> {
+    const state = openState(ctx);
+    const identity = parseIdentity(stream, topic, partition, state.mspId);
+    const asked = parseLayout(identity, lanes, hashVersion, keyExpressionDigest);
+    const id = partitionId(identity);
+    const stored = await readLayout(state, id);
+    if (stored === null) {
+      writeLayout(state, id, asked);
+      await state.flush();
+      return encodeLayout(asked);
+    }
+    // The base is not asked for: it moves when lanes are cut anew.
+    if (encodeLayout({ ...asked, base: stored.base }) !== encodeLayout(stored)) {
+      throw new Refusal(
+        'LAYOUT_MISMATCH',
+        `The partition has another layout: ${encodeLayout(stored)}.`,
+      );
+    }
+    return encodeLayout(stored);
+  }
+
+  /**
+   * Applies a batch: the records of one lane, in the transient map under RECORDS_TRANSIENT_KEY.
+   * Reads the partition's layout and the lane's watermark, nothing else.
+   *
+   * @param header - a BatchHeader, as encodeHeader() writes it
+   * @returns the receipt, as encodeReceipt() writes it
+   * @throws Refusal BATCH_INVALID, DIGEST_MISMATCH, LAYOUT_MISSING, LAYOUT_MISMATCH, LANE_MISMATCH;
+   *   GAP when the watermark is below the batch's `after`; REPEATED when nothing of it is new, so
+   *   that no empty transaction is ordered
+   */
+  @Transaction()
+  @Returns('string')
+  async submitBatch(ctx: Context, header: string): Promise<string> {
+    const state = openState(ctx);
+    const batch = decodeBatch(header, state);
+    const { lane, after } = batch.header;
+    const identity = { ...batch.header, mspId: state.mspId };
+    const id = partitionId(identity);
+    const layout = requireLayout(await readLayout(state, id), identity, batch);
+    checkLanes(batch, layout.lanes);
+
+    const watermarkKey = state.compositeKey(WATERMARK_TYPE, [id, lane.toString()]);
+    const stored = await state.get(watermarkKey);
+    const watermark = stored === null ? null : decodeWatermark(utf8Text(stored));
+    const effective = effectiveWatermark(layout.base, watermark?.offset ?? null);
+    const placement = placeBatch(effective, after, batch.records);
+    if (placement.kind === 'gap') {
+      throw new Refusal(
+        'GAP',
+        `Lane ${lane} is finished up to offset ${effective}; the batch continues from ${after}.`,
+      );
+    }
+    if (placement.kind === 'repeated') {
+      throw new Refusal(
+        'REPEATED',
+        `Lane ${lane} is finished up to offset ${effective}, which covers the whole batch.`,
+      );
+    }
+    const fresh = batch.records.slice(placement.from);
+    const rejections = await this.applyRecords(state, id, identity, fresh);
+    const last = fresh.at(-1) as WireRecord;
+    state.put(watermarkKey, Buffer.from(nextWatermark(state, last, rejections)));
+    const applied = fresh.length - rejections.length;
+    state.emit(BATCH_EVENT, batchEvent(batch, fresh, applied));
+    await state.flush();
+    return encodeReceipt({ offset: last.offset, applied, repeated: placement.from, rejections });
+  }
+
+  /**
+   * The layout and the watermarks of a partition of the submitter's organisation.
+   *
+   * @returns a PartitionState, as encodePartitionState() writes it; its layout is null when the
+   *   partition was never opened
+   * @throws Refusal ARGUMENT_INVALID, LAYOUT_MISMATCH
+   */
+  @Transaction(false)
+  @Returns('string')
+  async getWatermarks(
+    ctx: Context,
+    stream: string,
+    topic: string,
+    partition: string,
+  ): Promise<string> {
+    const state = openState(ctx);
+    const identity = parseIdentity(stream, topic, partition, state.mspId);
+    const id = partitionId(identity);
+    const layout = await readLayout(state, id);
+    if (layout === null) {
+      return encodePartitionState(null, []);
+    }
+    requireOwn(layout, identity);
+    const watermarks = Array.from<unknown, string | null>({ length: layout.lanes }, () => null);
+    const first = state.compositeKey(WATERMARK_TYPE, [id]);
+    for await (const { key, value } of state.byPartialKey(WATERMARK_TYPE, [id])) {
+      const lane = Number(key.slice(first.length, -1));
+      if (lane < layout.lanes) {
+        watermarks[lane] = utf8Text(value);
+      }
+    }
+    return encodePartitionState(encodeLayout(layout), watermarks);
+  }
+
+  /** Puts the documents of the records that are accepted; answers the others. */
+  private async applyRecords(
+    state: State,
+    id: string,
+    identity: PartitionIdentity,
+    records: readonly WireRecord[],
+  ): Promise<Rejection[]> {
+    const { stream, topic, partition } = identity;
+    const rejections: Rejection[] = [];
+    const versions = new VersionsByKey();
+    const readsCurrent = this.readsCurrent();
+    for (const { offset, timestamp, key: keyBytes, value } of records) {
+      const code = checkKey(keyBytes) ?? (value === null ? null : checkDocument(value));
+      if (code !== null) {
+        rejections.push({ offset, code });
+        continue;
+      }
+      const key = utf8Text(keyBytes);
+      const current = readsCurrent ? await currentDocument(state, versions, key) : null;
+      const record = { key, value, timestamp, stream, topic, partition, offset };
+      const document = this.apply(record, current);
+      const refusal = checkApplied(document, value);
+      if (refusal !== null || document === REFUSED) {
+        rejections.push({ offset, code: refusal ?? REFUSED });
+        continue;
+      }
+      versions.add(key, { offset, timestamp, document });
+    }
+    for (const [key, envelope] of versions.envelopes({ kind: 'source', shortId: id })) {
+      state.put(key, envelope);
+    }
+    return rejections;
+  }
+}
+
+/** A document that `apply` made is checked like a record's value; the value itself already was. */
+function checkApplied(document: Applied, value: Uint8Array | null): RecordRefusalCode | null {
+  if (document === null || document === REFUSED || document === value) {
+    return null;
+  }
+  return checkDocument(document);
+}
+
+async function currentDocument(
+  state: State,
+  versions: VersionsByKey,
+  key: string,
+): Promise<Uint8Array | null> {
+  const earlier = versions.latest(key);
+  if (earlier !== undefined) {
+    return earlier.document;
+  }
+  const stored = await state.get(key);
+  return stored === null ? null : (decodeEnvelope(stored).versions.at(-1)?.document ?? null);
+}
+
+function requireLayout(layout: Layout | null, identity: PartitionIdentity, batch: Batch): Layout {
+  if (layout === null) {
+    throw new Refusal(
+      'LAYOUT_MISSING',
+      'The partition was never opened by the submitting organisation.',
+    );
+  }
+  requireOwn(layout, identity);
+  if (layoutDigest(layout) !== batch.header.layout) {
+    throw new Refusal(
+      'LAYOUT_MISMATCH',
+      `The batch was cut under another layout than ${encodeLayout(layout)}.`,
+    );
+  }
+  return layout;
+}
+
+// Short ids have 48 bits: a collision is not to be expected, but must not mix two partitions up.
+function requireOwn(layout: Layout, identity: PartitionIdentity): void {
+  if (!belongsTo(layout, identity)) {
+    throw new Refusal(
+      'LAYOUT_MISMATCH',
+      `The partition shares its short id with another one: ${encodeLayout(layout)}.`,
+    );
+  }
+}
+
+function checkLanes({ header, records }: Batch, lanes: number): void {
+  if (header.lane >= lanes) {
+    throw new Refusal('LANE_MISMATCH', `The partition has ${lanes} lanes, no lane ${header.lane}.`);
+  }
+  for (const { key, offset } of records) {
+    if (laneOf(key, lanes) !== header.lane) {
+      throw new Refusal(
+        'LANE_MISMATCH',
+        `The record at offset ${offset} does not belong to lane ${header.lane}.`,
+      );
+    }
+  }
+}
+
+function nextWatermark(state: State, last: WireRecord, rejections: readonly Rejection[]): string {
+  return encodeWatermark({
+    offset: last.offset,
+    txId: state.txId,
+    timestamp: last.timestamp,
+    sha256: sha256Hex(encodeRecords([last])),
+    rejections,
+  });
+}
+
+/** Names the position in full, so that a reader of events needs no layout to place it. */
+function batchEvent({ header }: Batch, fresh: readonly WireRecord[], applied: number): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      stream: header.stream,
+      topic: header.topic,
+      partition: header.partition,
+      lane: header.lane,
+      first: fresh.at(0)?.offset.toString(),
+      last: fresh.at(-1)?.offset.toString(),
+      applied,
+      rejected: fresh.length - applied,
+    }),
+  );
+}
