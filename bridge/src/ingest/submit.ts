@@ -21,7 +21,7 @@ export interface BatchPlace extends TopicPartition {
   readonly base: bigint;
 }
 
-/** Tries without effect that pass for ordinary (peers at different heights) before it is told. */
+/** So many tries pass for ordinary (peers at different heights, a twin) before it is told. */
 const ORDINARY_TRIES = 5;
 
 /**
@@ -139,8 +139,8 @@ function needsWatermark(error: ShuttleError): boolean {
 
 function report(context: Context, error: ShuttleError, header: BatchHeader, attempt: number): void {
   const { log, meter, outage } = context;
-  const ordinary = error.code === 'ENDORSE_FAILED' && attempt < ORDINARY_TRIES;
-  if (error.kind.retry === 'later' && !ordinary) {
+  const gone = error.code === 'FABRIC_UNREACHABLE' || error.code === 'LEDGER_BUSY';
+  if (gone || attempt >= ORDINARY_TRIES) {
     outage.failed('fabric', error);
   } else {
     meter.failed(error.code);

@@ -1,0 +1,70 @@
+/** What the gateway's errors mean, by lifecycle step: what is known of the effect, and what next. */
+import { status } from '@grpc/grpc-js';
+import { GatewayError } from '@hyperledger/fabric-gateway';
+import type { RefusalCode } from '@shuttle/chaincode/wire';
+import { type ErrorCode, ShuttleError } from '../errors.ts';
+
+export type Step = 'evaluate' | 'endorse' | 'submit' | 'commit status';
+
+/** The chaincode's own refusals, `CODE: sentence`, that have a code of the same name here. */
+const REFUSALS: Partial<Record<RefusalCode, ErrorCode>> = {
+  GAP: 'GAP',
+  REPEATED: 'REPEATED',
+  LAYOUT_MISMATCH: 'LAYOUT_MISMATCH',
+  NOT_FOUND: 'NOT_FOUND',
+  // The layout was committed before the first batch is cut: a peer without it lags behind.
+  LAYOUT_MISSING: 'ENDORSE_FAILED',
+};
+
+const REFUSAL = /chaincode response \d+, (?:Error: )?([A-Z][A-Z0-9_]+): ([\s\S]*)/;
+
+/** Texts of peers and orderers, in the order in which they are looked for. */
+const TEXTS: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/too many requests/i, 'LEDGER_BUSY'],
+  [/access denied|creator org|failed authorization|identity is not valid/i, 'ACCESS_DENIED'],
+  [/failed to get config for channel|channel \S+ (?:doesn't exist|not found)/i, 'CHANNEL_MISSING'],
+  [/Channel does not exist/i, 'CHANNEL_MISSING'],
+  [/successfully defined on channel|chaincode definition for .+ not found/i, 'CHAINCODE_MISSING'],
+  [/status=(?:BAD_REQUEST|FORBIDDEN|REQUEST_ENTITY_TOO_LARGE)/, 'LEDGER_REFUSED'],
+];
+
+/** By step, when no text says more: a peer that is gone, and everything else. */
+const DEFAULTS: Record<Step, { readonly unavailable: ErrorCode; readonly other: ErrorCode }> = {
+  evaluate: { unavailable: 'FABRIC_UNREACHABLE', other: 'ENDORSE_FAILED' },
+  endorse: { unavailable: 'FABRIC_UNREACHABLE', other: 'ENDORSE_FAILED' },
+  submit: { unavailable: 'SUBMIT_UNKNOWN', other: 'SUBMIT_UNKNOWN' },
+  'commit status': { unavailable: 'COMMIT_UNKNOWN', other: 'COMMIT_UNKNOWN' },
+};
+
+/** Turns any error of a gateway call into a ShuttleError; others stay what they are. */
+export function explain(step: Step, peer: string, error: unknown): unknown {
+  if (!(error instanceof GatewayError)) {
+    return error;
+  }
+  const texts = [...error.details.map((detail) => detail.message), error.message];
+  const at = { step, peer };
+  for (const text of texts) {
+    const [, code, sentence] = REFUSAL.exec(text) ?? [];
+    if (code !== undefined && sentence !== undefined) {
+      const mapped = REFUSALS[code as RefusalCode] ?? 'LEDGER_REFUSED';
+      return new ShuttleError(mapped, sentence, { cause: error, at: { ...at, refusal: code } });
+    }
+  }
+  for (const [pattern, code] of TEXTS) {
+    const text = texts.find((t) => pattern.test(t));
+    if (text !== undefined) {
+      return new ShuttleError(code, sentenceOf(text), { cause: error, at });
+    }
+  }
+  const gone = error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED;
+  const { unavailable, other } = DEFAULTS[step];
+  const details = error.details.map((d) => `${d.address} (${d.mspId}): ${d.message}`).join('; ');
+  return new ShuttleError(gone ? unavailable : other, sentenceOf(details || error.message), {
+    cause: error,
+    at,
+  });
+}
+
+function sentenceOf(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

@@ -1,0 +1,297 @@
+/** The Ledger port on @hyperledger/fabric-gateway: one gRPC client for the life of the process. */
+import type { KeyObject } from 'node:crypto';
+import { Client, credentials } from '@grpc/grpc-js';
+import {
+  type Commit,
+  type Contract,
+  connect,
+  type Gateway,
+  hash,
+  type Network,
+  type ProposalOptions,
+  type Signer,
+  signers,
+} from '@hyperledger/fabric-gateway';
+import { common, peer as protos } from '@hyperledger/fabric-protos';
+import { decodeLayout, decodePartitionState, type Layout } from '@shuttle/chaincode/ledger';
+import {
+  type BatchHeader,
+  decodeReceipt,
+  encodeHeader,
+  LANE_HASH_VERSION,
+  RECORDS_TRANSIENT_KEY,
+} from '@shuttle/chaincode/wire';
+import { decodeBlock } from '../block/decode.ts';
+import { ShuttleError } from '../errors.ts';
+import { backOffMs, GRPC_KEEPALIVE_MS, GRPC_MESSAGE_BYTES_MAX } from '../limits.ts';
+import type { Clock, Ledger, Receipt, Submitted } from '../ports.ts';
+import type { LedgerIdentity, TopicPartition } from '../values.ts';
+import { explain, type Step } from './answers.ts';
+import { blockOf, openBlockStream } from './deliver.ts';
+
+export interface FabricOptions {
+  /** host:port of a peer of one's own organisation. */
+  readonly endpoint: string;
+  /** PEM of the CA that signed the peer's TLS certificate; undefined connects without TLS. */
+  readonly tlsCa: Buffer | undefined;
+  /** The name in the peer's TLS certificate, when it is not the endpoint's host. */
+  readonly serverName?: string;
+  readonly mspId: string;
+  /** PEM. */
+  readonly certificate: Buffer;
+  readonly privateKey: KeyObject;
+  readonly channel: string;
+  readonly chaincode: string;
+  /** Empty: the peer's discovery chooses. Named: all of them endorse, side by side. */
+  readonly endorsingOrganizations: readonly string[];
+  readonly timeouts: {
+    readonly evaluateMs: number;
+    readonly endorseMs: number;
+    readonly submitMs: number;
+    readonly commitStatusMs: number;
+    /** A block stream that is silent for so long is compared with the height. */
+    readonly blockSilenceMs: number;
+  };
+}
+
+/** @returns a ledger that connects at its first call; nothing is contacted before */
+export function createGatewayLedger(options: FabricOptions, clock: Clock): Ledger {
+  return new GatewayLedger(options, clock);
+}
+
+class GatewayLedger implements Ledger {
+  private readonly options: FabricOptions;
+  private readonly clock: Clock;
+  private readonly client: Client;
+  private readonly gateway: Gateway;
+  private readonly network: Network;
+  private readonly contract: Contract;
+  private readonly signer: Signer;
+  private known: LedgerIdentity | null = null;
+
+  constructor(options: FabricOptions, clock: Clock) {
+    this.options = options;
+    this.clock = clock;
+    this.client = createClient(options);
+    this.signer = signers.newPrivateKeySigner(options.privateKey);
+    const { timeouts } = options;
+    const within = (ms: number) => () => ({ deadline: Date.now() + ms });
+    this.gateway = connect({
+      client: this.client,
+      identity: { mspId: options.mspId, credentials: options.certificate },
+      signer: this.signer,
+      hash: hash.sha256,
+      evaluateOptions: within(timeouts.evaluateMs),
+      endorseOptions: within(timeouts.endorseMs),
+      submitOptions: within(timeouts.submitMs),
+      commitStatusOptions: within(timeouts.commitStatusMs),
+    });
+    this.network = this.gateway.getNetwork(options.channel);
+    this.contract = this.network.getContract(options.chaincode);
+  }
+
+  async identity(): Promise<LedgerIdentity> {
+    if (this.known === null) {
+      const { channel, chaincode, mspId } = this.options;
+      const bytes = await this.system('GetBlockByNumber', [channel, '0']);
+      const genesisHash = Buffer.from(decodeBlock(bytes).hash).toString('hex');
+      this.known = { channel, genesisHash, chaincode, mspId };
+    }
+    return this.known;
+  }
+
+  async getPartition(stream: string, at: TopicPartition): ReturnType<Ledger['getPartition']> {
+    const args = [stream, at.topic, String(at.partition)];
+    const bytes = await this.evaluate('getWatermarks', args);
+    return decodePartitionState(Buffer.from(bytes).toString('utf8'));
+  }
+
+  async openPartition(
+    stream: string,
+    at: TopicPartition,
+    lanes: number,
+    keyExpressionDigest: string,
+  ): Promise<Layout> {
+    const args = [
+      stream,
+      at.topic,
+      String(at.partition),
+      String(lanes),
+      String(LANE_HASH_VERSION),
+      keyExpressionDigest,
+    ];
+    const { result } = await this.submit('openPartition', args);
+    return decodeLayout(Buffer.from(result).toString('utf8'));
+  }
+
+  async submitBatch(header: BatchHeader, records: Uint8Array): Promise<Receipt> {
+    const { txId, blockNumber, result } = await this.transact('submitBatch', {
+      arguments: [encodeHeader(header)],
+      transientData: { [RECORDS_TRANSIENT_KEY]: records },
+    });
+    const receipt = decodeReceipt(Buffer.from(result).toString('utf8'));
+    return { ...receipt, txId, blockNumber };
+  }
+
+  async evaluate(transaction: string, args: readonly string[]): Promise<Uint8Array> {
+    // Without naming one's own organisation the gateway may ask a foreign peer.
+    return await this.step('evaluate', () =>
+      this.contract.evaluate(transaction, {
+        arguments: [...args],
+        endorsingOrganizations: [this.options.mspId],
+      }),
+    );
+  }
+
+  async submit(transaction: string, args: readonly string[]): Promise<Submitted> {
+    return await this.transact(transaction, { arguments: [...args] });
+  }
+
+  private async transact(name: string, proposalOptions: ProposalOptions): Promise<Submitted> {
+    const { endorsingOrganizations: orgs } = this.options;
+    const proposal = this.contract.newProposal(name, {
+      ...proposalOptions,
+      ...(orgs.length === 0 ? {} : { endorsingOrganizations: [...orgs] }),
+    });
+    const transaction = await this.step('endorse', () => proposal.endorse());
+    const commit = await this.step('submit', () => transaction.submit());
+    const status = await this.commitStatus(commit);
+    const txId = transaction.getTransactionId();
+    if (!status.successful) {
+      const code = validationCodeName(status.code);
+      throw new ShuttleError('COMMIT_INVALID', `Transaction ${txId} is invalid: ${code}.`, {
+        at: { txId, blockNumber: status.blockNumber, validationCode: code },
+      });
+    }
+    return { txId, blockNumber: status.blockNumber, result: transaction.getResult() };
+  }
+
+  /** Asks again while the deadline lasts: the question has no effect. */
+  private async commitStatus(commit: Commit): ReturnType<Commit['getStatus']> {
+    const untilMs = this.clock.now() + this.options.timeouts.commitStatusMs;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.step('commit status', () => commit.getStatus());
+      } catch (error) {
+        if (this.clock.now() >= untilMs) {
+          throw error;
+        }
+      }
+      await this.clock.sleep(backOffMs(attempt, this.clock.random()));
+    }
+  }
+
+  async height(): Promise<bigint> {
+    const bytes = await this.system('GetChainInfo', [this.options.channel]);
+    return BigInt(common.BlockchainInfo.deserializeBinary(bytes).getHeight());
+  }
+
+  private async system(transaction: string, args: readonly string[]): Promise<Uint8Array> {
+    const contract = this.network.getContract('qscc');
+    return await this.step('evaluate', () =>
+      contract.evaluate(transaction, { arguments: [...args] }),
+    );
+  }
+
+  async *blocks(from: bigint, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const { client, network, signer } = this;
+    const stream = await openBlockStream(client, network, signer, from);
+    const cancel = (): void => stream.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    const watch = this.watchSilence(from, cancel);
+    try {
+      for await (const response of stream as AsyncIterable<Buffer>) {
+        yield blockOf(response, this.options.endpoint);
+        watch.heard();
+      }
+      this.cut(signal, 'it ended');
+    } catch (error) {
+      if (error instanceof ShuttleError) {
+        throw error;
+      }
+      this.cut(signal, watch.silent() ? 'it fell silent' : String(error), error);
+    } finally {
+      watch.close();
+      signal.removeEventListener('abort', cancel);
+      stream.cancel();
+    }
+  }
+
+  private cut(signal: AbortSignal, why: string, cause?: unknown): void {
+    if (!signal.aborted) {
+      const { endpoint } = this.options;
+      throw new ShuttleError(
+        'FABRIC_UNREACHABLE',
+        `The block stream of ${endpoint} was cut: ${why}.`,
+        { cause, at: { peer: endpoint } },
+      );
+    }
+  }
+
+  /** A half-open stream never ends by itself: when the channel grows without it, cut it. */
+  private watchSilence(
+    from: bigint,
+    cut: () => void,
+  ): { heard(): void; silent(): boolean; close(): void } {
+    let next = from;
+    let heardMs = this.clock.now();
+    let silent = false;
+    const end = new AbortController();
+    const { blockSilenceMs } = this.options.timeouts;
+    const watch = async (): Promise<void> => {
+      while (!end.signal.aborted) {
+        await this.clock.sleep(blockSilenceMs, end.signal);
+        const quiet = this.clock.now() - heardMs >= blockSilenceMs;
+        const height = quiet && !end.signal.aborted ? await this.height().catch(() => null) : null;
+        if (height !== null && height > next && this.clock.now() - heardMs >= blockSilenceMs) {
+          silent = true;
+          cut();
+        }
+      }
+    };
+    void watch();
+    return {
+      heard: () => {
+        next += 1n;
+        heardMs = this.clock.now();
+      },
+      silent: () => silent,
+      close: () => end.abort(),
+    };
+  }
+
+  private async step<T>(step: Step, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw explain(step, this.options.endpoint, error);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.gateway.close();
+    this.client.close();
+  }
+}
+
+function createClient(options: FabricOptions): Client {
+  const { endpoint, tlsCa, serverName } = options;
+  const channel = tlsCa === undefined ? credentials.createInsecure() : credentials.createSsl(tlsCa);
+  return new Client(endpoint, channel, {
+    'grpc.max_receive_message_length': GRPC_MESSAGE_BYTES_MAX,
+    'grpc.max_send_message_length': GRPC_MESSAGE_BYTES_MAX,
+    'grpc.keepalive_time_ms': GRPC_KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': 20_000,
+    'grpc.initial_reconnect_backoff_ms': 200,
+    'grpc.max_reconnect_backoff_ms': 5_000,
+    ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
+  });
+}
+
+const VALIDATION_CODES = new Map(
+  Object.entries(protos.TxValidationCode).map(([name, code]) => [code as number, name]),
+);
+
+function validationCodeName(code: number): string {
+  return VALIDATION_CODES.get(code) ?? String(code);
+}
