@@ -94,7 +94,7 @@ class GatewayLedger implements Ledger {
     if (this.known === null) {
       const { channel, chaincode, mspId } = this.options;
       const bytes = await this.system('GetBlockByNumber', [channel, '0']);
-      const genesisHash = Buffer.from(decodeBlock(bytes).hash).toString('hex');
+      const genesisHash = decodeBlock(bytes).hash;
       this.known = { channel, genesisHash, chaincode, mspId };
     }
     return this.known;

@@ -1,4 +1,5 @@
 /** The ingest pipeline: source events in, batches on the ledger, acks and dead letters out. */
+import { setMaxListeners } from 'node:events';
 import { createKeyExpression } from '../batch/key-expression.ts';
 import { ShuttleError, toShuttleError } from '../errors.ts';
 import { backOffMs } from '../limits.ts';
@@ -57,6 +58,8 @@ class IngestRun {
     this.options = options;
     this.outage = createOutage(deps.log, deps.meter, deps.clock);
     this.movedAtMs = deps.clock.now();
+    // Every waiting lane listens; how many there are is bounded by the lanes, not by ten.
+    setMaxListeners(0, this.end.signal, this.abort.signal);
   }
 
   async run(signal: AbortSignal): Promise<IngestSummary> {
@@ -206,7 +209,12 @@ class IngestRun {
     );
     this.stops = [...this.stops, { topic, partition: number, error }];
     this.checkEnd();
-    if ([...this.partitions.values()].every((p) => this.isStopped(p.assignment))) {
+  }
+
+  /** When every own partition has stopped for good, there is nothing left to wait for. */
+  private checkStops(): void {
+    const all = [...this.partitions.values()];
+    if (all.length > 0 && all.every((p) => this.isStopped(p.assignment))) {
       this.end.abort();
     }
   }
@@ -252,6 +260,7 @@ class IngestRun {
       if (!this.end.signal.aborted) {
         await this.ackAll();
         this.checkDeadline(null);
+        this.checkStops();
       }
     }
   }

@@ -1,0 +1,191 @@
+/** A channel in memory behind the Ledger port: watermarks, layouts and blocks under MVCC rules. */
+import {
+  decodeLayout,
+  encodeLayout,
+  type Layout,
+  type PartitionState,
+  type Watermark,
+} from '@shuttle/chaincode/ledger';
+import {
+  type BatchHeader,
+  decodeRecords,
+  layoutDigest,
+  type RecordRefusalCode,
+  type Rejection,
+  shortId,
+  type WireRecord,
+} from '@shuttle/chaincode/wire';
+import { ShuttleError } from '../../bridge/src/errors.ts';
+import type { Ledger, Receipt, Submitted } from '../../bridge/src/ports.ts';
+import type { LedgerIdentity, TopicPartition } from '../../bridge/src/values.ts';
+
+/** One committed version of a document. */
+export interface Applied {
+  readonly key: string;
+  readonly value: string | null;
+  readonly at: string;
+  readonly offset: bigint;
+}
+
+/** Where a test may step in; throwing there is the fault. */
+export interface LedgerFaults {
+  beforeEndorse?: (header: BatchHeader) => void | Promise<void>;
+  beforeCommit?: (header: BatchHeader) => void | Promise<void>;
+  afterCommit?: (header: BatchHeader) => void | Promise<void>;
+  beforeRead?: () => void | Promise<void>;
+}
+
+/** What all peers of the channel share; several MemoryLedgers may look at one. */
+export class MemoryChannel {
+  readonly layouts = new Map<string, string>();
+  readonly watermarks = new Map<string, Watermark>();
+  readonly applied: Applied[] = [];
+  readonly batches: BatchHeader[] = [];
+  genesisHash = 'a1'.repeat(32);
+  transactions = 0;
+  /** Judges a record; null accepts it. */
+  judge: (record: WireRecord) => RecordRefusalCode | null = () => null;
+}
+
+export class MemoryLedger implements Ledger {
+  readonly channel: MemoryChannel;
+  faults: LedgerFaults = {};
+  inFlight = 0;
+  inFlightMax = 0;
+  private readonly mspId: string;
+
+  constructor(channel = new MemoryChannel(), mspId = 'Org1MSP') {
+    this.channel = channel;
+    this.mspId = mspId;
+  }
+
+  async identity(): Promise<LedgerIdentity> {
+    const { genesisHash } = this.channel;
+    return { channel: 'mychannel', genesisHash, chaincode: 'shuttle', mspId: this.mspId };
+  }
+
+  private id(stream: string, at: TopicPartition): string {
+    return shortId(stream, at.topic, at.partition, this.mspId);
+  }
+
+  private layout(id: string): Layout | null {
+    const json = this.channel.layouts.get(id);
+    return json === undefined ? null : decodeLayout(json);
+  }
+
+  async getPartition(stream: string, at: TopicPartition): Promise<PartitionState> {
+    await this.faults.beforeRead?.();
+    const id = this.id(stream, at);
+    const layout = this.layout(id);
+    const lanes = Array.from({ length: layout?.lanes ?? 0 }, (_, lane) => lane);
+    return {
+      layout,
+      watermarks: lanes.map((lane) => this.channel.watermarks.get(`${id}/${lane}`) ?? null),
+    };
+  }
+
+  async openPartition(
+    stream: string,
+    at: TopicPartition,
+    lanes: number,
+    keyExpressionDigest: string,
+  ): Promise<Layout> {
+    const id = this.id(stream, at);
+    const { topic, partition } = at;
+    const layout = {
+      ...{ stream, topic, partition, mspId: this.mspId, lanes, hashVersion: 1 },
+      ...{ keyExpressionDigest, base: -1n },
+    };
+    this.channel.layouts.set(id, this.channel.layouts.get(id) ?? encodeLayout(layout));
+    return this.layout(id) ?? layout;
+  }
+
+  async submitBatch(header: BatchHeader, records: Uint8Array): Promise<Receipt> {
+    this.inFlight += 1;
+    this.inFlightMax = Math.max(this.inFlightMax, this.inFlight);
+    try {
+      return await this.transact(header, records);
+    } finally {
+      this.inFlight -= 1;
+    }
+  }
+
+  private async transact(header: BatchHeader, bytes: Uint8Array): Promise<Receipt> {
+    await this.faults.beforeEndorse?.(header);
+    const id = this.id(header.stream, header);
+    const lane = `${id}/${header.lane}`;
+    const layout = this.layout(id);
+    if (layout === null || layoutDigest(layout) !== header.layout) {
+      throw new ShuttleError('LAYOUT_MISMATCH', 'another layout');
+    }
+    const read = this.channel.watermarks.get(lane);
+    const effective = read?.offset ?? layout.base;
+    if (effective < header.after) {
+      throw new ShuttleError('GAP', `the lane is at ${effective}`);
+    }
+    const records = decodeRecords(bytes).filter((record) => record.offset > effective);
+    const last = records.at(-1);
+    if (last === undefined) {
+      throw new ShuttleError('REPEATED', 'nothing is left');
+    }
+    // What endorsed may be overtaken until it commits.
+    await new Promise((resolve) => setImmediate(resolve));
+    await this.faults.beforeCommit?.(header);
+    if (this.channel.watermarks.get(lane) !== read) {
+      throw new ShuttleError('COMMIT_INVALID', 'MVCC_READ_CONFLICT');
+    }
+    const receipt = this.commit(header, lane, records, header.count - records.length);
+    await this.faults.afterCommit?.(header);
+    return receipt;
+  }
+
+  private commit(
+    header: BatchHeader,
+    lane: string,
+    records: readonly WireRecord[],
+    repeated: number,
+  ): Receipt {
+    const { channel } = this;
+    channel.transactions += 1;
+    channel.batches.push(header);
+    const txId = `tx${channel.transactions}`;
+    const rejections: Rejection[] = [];
+    for (const record of records) {
+      const code = channel.judge(record);
+      if (code === null) {
+        channel.applied.push({
+          key: Buffer.from(record.key).toString(),
+          value: record.value === null ? null : Buffer.from(record.value).toString(),
+          at: `${header.topic}/${header.partition}`,
+          offset: record.offset,
+        });
+      } else {
+        rejections.push({ offset: record.offset, code });
+      }
+    }
+    const offset = records.at(-1)?.offset ?? -1n;
+    channel.watermarks.set(lane, { offset, txId, timestamp: 0, sha256: '', rejections });
+    const applied = records.length - rejections.length;
+    const blockNumber = BigInt(channel.transactions);
+    return { offset, applied, repeated, rejections, txId, blockNumber };
+  }
+
+  async evaluate(): Promise<Uint8Array> {
+    throw new Error('not part of this fake');
+  }
+
+  async submit(): Promise<Submitted> {
+    throw new Error('not part of this fake');
+  }
+
+  async height(): Promise<bigint> {
+    return BigInt(this.channel.transactions + 1);
+  }
+
+  // biome-ignore lint/correctness/useYield: this fake has no blocks
+  async *blocks(): AsyncGenerator<Uint8Array> {
+    throw new Error('not part of this fake');
+  }
+
+  async close(): Promise<void> {}
+}
