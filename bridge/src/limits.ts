@@ -49,3 +49,8 @@ export function backOffMs(attempt: number, random: number): number {
 
 /** A member of the consumer group that is silent for longer loses its partitions. */
 export const SESSION_TIMEOUT_MS_DEFAULT = 30_000;
+
+/** How often a peer that is behind the blocks topic is asked for its height. */
+export const PEER_BEHIND_POLL_MS = 1_000;
+/** A stop waits this long for the Kafka transaction in flight, then leaves it to be aborted. */
+export const PUBLISH_STOP_PATIENCE_MS = 10_000;
