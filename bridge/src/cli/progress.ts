@@ -1,0 +1,84 @@
+/** A bar on a terminal, fed from the meter's figures. */
+import cliProgress from 'cli-progress';
+import type { Figures } from '../system/meter.ts';
+import type { Output } from './io.ts';
+import type { Shuttle } from './shuttle.ts';
+import { grouped } from './text.ts';
+
+const REFRESH_MS = 200;
+
+export interface Progress {
+  stop(): void;
+}
+
+/** What the bar shows; `total` grows when records arrive behind the end that was seen. */
+export interface Step {
+  readonly done: number;
+  readonly total: number;
+}
+
+export function ingestStep(figures: Figures): Step {
+  const done = figures.applied + figures.rejected + figures.repeated;
+  const lag = figures.partitions.reduce((sum, partition) => sum + Number(partition.lag), 0);
+  return { done, total: done + lag };
+}
+
+export function publishStep(figures: Figures, lastBlock: number): Step {
+  const done = figures.lastBlock === null ? 0 : Number(figures.lastBlock) + 1;
+  return { done, total: Math.max(done, lastBlock + 1) };
+}
+
+/** Draws until stopped. */
+export async function showProgress(
+  output: Output,
+  shuttle: Shuttle,
+  pipeline: 'ingest' | 'publish',
+): Promise<Progress> {
+  const lastBlock = pipeline === 'publish' ? await lastBlockOf(shuttle) : 0;
+  const step = () =>
+    pipeline === 'ingest'
+      ? ingestStep(shuttle.figures())
+      : publishStep(shuttle.figures(), lastBlock);
+  const unit = pipeline === 'ingest' ? 'records' : 'blocks';
+  const bar = new cliProgress.SingleBar(
+    {
+      format: `${pipeline.padEnd(7)} {bar} {percentage}%  {shown} ${unit}  {rate}/s`,
+      stream: output as unknown as NodeJS.WritableStream,
+      hideCursor: true,
+      clearOnComplete: true,
+      barsize: 30,
+      // The process's own signal handling stops in order; the bar must not exit before it.
+      gracefulExit: false,
+    },
+    cliProgress.Presets.shades_classic,
+  );
+  const startedMs = shuttle.clock.now();
+  const first = step().done;
+  const draw = () => {
+    const { done, total } = step();
+    const seconds = Math.max(0.001, (shuttle.clock.now() - startedMs) / 1_000);
+    bar.setTotal(Math.max(1, total));
+    bar.update(done, {
+      shown: `${grouped(done)}/${grouped(total)}`,
+      rate: grouped(Math.round((done - first) / seconds)),
+    });
+  };
+  bar.start(1, 0, { shown: '', rate: '0' });
+  const timer = setInterval(draw, REFRESH_MS);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      draw();
+      bar.stop();
+    },
+  };
+}
+
+/** The bar is decoration: without an answer it starts at what is known. */
+async function lastBlockOf(shuttle: Shuttle): Promise<number> {
+  try {
+    return Number((await (await shuttle.ledger()).height()) - 1n);
+  } catch {
+    return 0;
+  }
+}

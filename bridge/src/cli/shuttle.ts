@@ -1,0 +1,96 @@
+/** What the commands need of Shuttle, once it is put together; assemble.ts makes it. */
+import type { LoadedSettings } from '../config/load.ts';
+import type { IngestSummary } from '../ingest/context.ts';
+import type { Clock, Ledger } from '../ports.ts';
+import type { PublishSummary } from '../publish/publish.ts';
+import type { Figures } from '../system/meter.ts';
+import type { RecordHeader } from '../values.ts';
+
+export type TailKind = 'blocks' | 'transactions' | 'changes' | 'events';
+
+/** A record of one of the channel's topics. */
+export interface TailRecord {
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly timestamp: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly RecordHeader[];
+}
+
+export interface TailOptions {
+  readonly kind: TailKind;
+  /** Start so many records before the end, or at the start. */
+  readonly from: { readonly last: number } | 'beginning';
+  /** Wait for more at the end instead of stopping there. */
+  readonly follow: boolean;
+}
+
+export interface PartitionStatus {
+  readonly topic: string;
+  readonly partition: number;
+  readonly logStart: bigint;
+  readonly logEnd: bigint;
+  /** The group's acked offset; null when it has none. */
+  readonly acked: bigint | null;
+  /** Records behind the ack. */
+  readonly lag: bigint;
+  /** Null when the partition has no layout on the ledger yet. */
+  readonly lanes: number | null;
+  /** The highest watermark of its lanes; null without any. */
+  readonly watermark: bigint | null;
+}
+
+export interface Status {
+  readonly kafka: { readonly clusterId: string; readonly stream: string; readonly groupId: string };
+  readonly ledger: {
+    readonly channel: string;
+    readonly chaincode: string;
+    readonly mspId: string;
+    readonly genesisHash: string;
+    /** Number of the last block. */
+    readonly lastBlock: bigint;
+  };
+  readonly blocks: {
+    readonly topic: string;
+    /** Number of the last block on the topic; null when there is none. */
+    readonly lastBlock: bigint | null;
+  };
+  readonly partitions: readonly PartitionStatus[];
+}
+
+export interface Check {
+  readonly name: string;
+  readonly detail: string;
+}
+
+export interface RunOptions {
+  /** Stop at the ends as they are at the start. */
+  readonly untilEnd: boolean;
+}
+
+/**
+ * Shuttle with its settings. Nothing is contacted before a method needs it; each throws
+ * ShuttleError.
+ */
+export interface Shuttle {
+  readonly clock: Clock;
+  figures(): Figures;
+  ledger(): Promise<Ledger>;
+  ingest(options: RunOptions, signal: AbortSignal): Promise<IngestSummary>;
+  publish(options: RunOptions, signal: AbortSignal): Promise<PublishSummary>;
+  /** Serves health and metrics if a port is configured. The address, or null. */
+  serve(): Promise<string | null>;
+  tail(options: TailOptions, signal: AbortSignal): AsyncIterable<TailRecord>;
+  status(): Promise<Status>;
+  /** Reads every file that is configured; with `connect` also asks Kafka and the peer. */
+  check(connect: boolean): Promise<readonly Check[]>;
+  close(): Promise<void>;
+}
+
+export type OpenShuttle = (loaded: LoadedSettings, options: OpenOptions) => Shuttle;
+
+export interface OpenOptions {
+  /** Log from warn on, unless the level is configured. */
+  readonly quiet: boolean;
+}

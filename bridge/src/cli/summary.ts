@@ -1,0 +1,31 @@
+/** One sentence about what a pipeline has done. */
+import type { IngestSummary } from '../ingest/context.ts';
+import type { PublishSummary } from '../publish/publish.ts';
+import { grouped } from './text.ts';
+
+export function ingestText(summary: IngestSummary, durationMs: number): string {
+  const { recordsRead, applied, rejected, repeated, batches } = summary;
+  return (
+    `Ingested: ${count(recordsRead, 'record')} read, ${grouped(applied)} applied, ` +
+    `${grouped(rejected)} to the dead letters, ${grouped(repeated)} on the ledger already; ` +
+    `${count(batches, 'transaction')} ${pace(applied + rejected, durationMs)}.`
+  );
+}
+
+export function publishText(summary: PublishSummary, durationMs: number): string {
+  const { blocks, transactions, changes, events } = summary;
+  return (
+    `Published: ${count(blocks, 'block')} with ${count(transactions, 'transaction')}, ` +
+    `${count(changes, 'change')} and ${count(events, 'event')} ` +
+    `${pace(blocks + transactions + changes + events, durationMs)}.`
+  );
+}
+
+function count(many: number, noun: string): string {
+  return `${grouped(many)} ${noun}${many === 1 ? '' : 's'}`;
+}
+
+function pace(records: number, durationMs: number): string {
+  const seconds = Math.max(durationMs, 1) / 1_000;
+  return `in ${seconds.toFixed(1)} s (${grouped(Math.round(records / seconds))} records/s)`;
+}

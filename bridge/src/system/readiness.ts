@@ -1,0 +1,65 @@
+/** Whether the service can do its work now, from the meter's figures and a question to each side. */
+import { ERRORS, type ErrorCode } from '../errors.ts';
+import type { Clock, Meter } from '../ports.ts';
+import type { Figures } from './meter.ts';
+
+export type Side = 'kafka' | 'fabric';
+
+export interface ReadinessOptions {
+  readonly figures: () => Figures;
+  readonly meter: Pick<Meter, 'reachable'>;
+  readonly clock: Clock;
+  /** Asks a side whether it answers; rejects when it does not. */
+  readonly ask: Readonly<Record<Side, () => Promise<unknown>>>;
+}
+
+/** An answer is good for so long, so that a scraper cannot load the far sides. */
+const FRESH_MS = 5_000;
+/** A side that takes longer counts as unreachable. */
+const PATIENCE_MS = 3_000;
+
+/** @returns a function that tells why the service is not ready; an empty list when it is */
+export function createReadiness(options: ReadinessOptions): () => Promise<readonly string[]> {
+  const { clock, meter } = options;
+  let askedMs = Number.NEGATIVE_INFINITY;
+  let asking: Promise<readonly string[]> | null = null;
+  const askAll = async () => {
+    const sides = ['kafka', 'fabric'] as const;
+    const answers = await Promise.all(
+      sides.map(async (side) => {
+        const answered = await isAnswered(options.ask[side], clock);
+        meter.reachable(side, answered);
+        return answered ? [] : [`${side} is unreachable`];
+      }),
+    );
+    return answers.flat();
+  };
+  return async () => {
+    if (asking === null || clock.now() - askedMs > FRESH_MS) {
+      askedMs = clock.now();
+      asking = askAll();
+    }
+    return [...(await asking), ...stops(options.figures())];
+  };
+}
+
+/** Stop codes do not pass by themselves: whoever counted one waits for a person. */
+function stops({ errors }: Figures): string[] {
+  return Object.keys(errors)
+    .filter((code) => Object.hasOwn(ERRORS, code) && ERRORS[code as ErrorCode].exit === 5)
+    .map((code) => `stopped with ${code}`);
+}
+
+async function isAnswered(ask: () => Promise<unknown>, clock: Clock): Promise<boolean> {
+  const late = new AbortController();
+  const answered = ask().then(
+    () => true,
+    () => false,
+  );
+  const waited = clock.sleep(PATIENCE_MS, late.signal).then(() => false);
+  try {
+    return await Promise.race([answered, waited]);
+  } finally {
+    late.abort();
+  }
+}
