@@ -1,4 +1,4 @@
-/** The part of fabric-shim's insides that write-batch.ts hooks; none of it is in its own types. */
+/** The parts of fabric-shim's insides that are used here; none of them is in its own types. */
 declare module 'fabric-shim/lib/handler.js' {
   export interface ChaincodeMessage {
     getType(): number;
@@ -23,4 +23,43 @@ declare module 'fabric-shim/lib/handler.js' {
     chat: (this: ChaincodeMessageHandler, register: ChaincodeMessage) => void;
     _askPeerAndListen(message: ChaincodeMessage, method: string): Promise<unknown>;
   }
+}
+
+declare module 'fabric-shim/lib/server.js' {
+  import type { ChaincodeInterface, ChaincodeServerOpts } from 'fabric-shim';
+  import type { ChaincodeStream } from 'fabric-shim/lib/handler.js';
+
+  class ChaincodeServer {
+    constructor(
+      chaincode: ChaincodeInterface,
+      options: Omit<ChaincodeServerOpts, 'tlsProps'> & {
+        readonly tlsProps: { readonly key: Buffer; readonly cert: Buffer } | null;
+      },
+    );
+    readonly _server: { tryShutdown(done: () => void): void; forceShutdown(): void };
+    start(): Promise<void>;
+    /** Called by gRPC for each peer that connects. */
+    connect(stream: ChaincodeStream & { end(): void }): void;
+  }
+  export = ChaincodeServer;
+}
+
+declare module 'fabric-shim/lib/contract-spi/chaincodefromcontract.js' {
+  import type { ChaincodeInterface } from 'fabric-shim';
+
+  class ChaincodeFromContract implements ChaincodeInterface {
+    constructor(
+      contracts: (new () => object)[],
+      serializers: {
+        readonly transaction: string;
+        readonly serializers: Readonly<Record<string, new () => object>>;
+      },
+      metadata: object,
+      title: string,
+      version: string,
+    );
+    Init: ChaincodeInterface['Init'];
+    Invoke: ChaincodeInterface['Invoke'];
+  }
+  export = ChaincodeFromContract;
 }
