@@ -23,7 +23,7 @@ export async function openBlockStream(
   const envelope = common.Envelope.deserializeBinary(request.getBytes());
   envelope.setSignature(await signer(request.getDigest()));
   const same = (bytes: Buffer): Buffer => bytes;
-  const stream: BlockStream = client.makeBidiStreamRequest(DELIVER, same, same, null, {});
+  const stream: BlockStream = client.makeBidiStreamRequest(DELIVER, same, same);
   stream.write(Buffer.from(envelope.serializeBinary()));
   return stream;
 }
