@@ -1,0 +1,75 @@
+import { NetworkError } from './errors.ts';
+
+/** What a network is made of; fixed when it is created and kept in its state file. */
+export interface TopologyOptions {
+  readonly profile: 'raft';
+  readonly orderers: 1 | 3;
+  readonly brokers: 1 | 3;
+  readonly channel: string;
+  /** Added to every port, so that several networks run side by side. */
+  readonly portOffset: number;
+  /** Serves Go's profiler on the peers and orderers, for benchmarks. */
+  readonly pprof: boolean;
+  /** Adds the SSL and SASL_SSL listeners to the brokers. */
+  readonly kafkaSecure: boolean;
+  /** Adds a listener that is advertised at another port, where a test puts a fault proxy. */
+  readonly kafkaProxied: boolean;
+}
+
+/** The network that `up` makes when nothing is said. */
+export const DEFAULT_TOPOLOGY: TopologyOptions = {
+  profile: 'raft',
+  orderers: 1,
+  brokers: 1,
+  channel: 'mychannel',
+  portOffset: 0,
+  pprof: false,
+  kafkaSecure: false,
+  kafkaProxied: false,
+};
+
+/** The highest base port is 9979, and a port ends at 65535. */
+export const PORT_OFFSET_MAX = 55_000;
+
+const KEYS = Object.keys(DEFAULT_TOPOLOGY) as (keyof TopologyOptions)[];
+
+/**
+ * The topology to run: what is given, else what the network in this folder has, else the default.
+ *
+ * @throws NetworkError USAGE for values out of range; OPTIONS_DIFFER when given ones contradict the network.
+ */
+export function resolveTopology(
+  given: Partial<TopologyOptions>,
+  existing: TopologyOptions | undefined,
+): TopologyOptions {
+  const wanted = withGiven(existing ?? DEFAULT_TOPOLOGY, given);
+  checkTopology(wanted);
+  if (existing === undefined) return wanted;
+  const differences = KEYS.filter((key) => wanted[key] !== existing[key]);
+  if (differences.length === 0) return existing;
+  const list = differences.map((key) => `${key} ${existing[key]}, not ${wanted[key]}`).join('; ');
+  throw new NetworkError('OPTIONS_DIFFER', `The network in this folder has ${list}.`);
+}
+
+function withGiven(base: TopologyOptions, given: Partial<TopologyOptions>): TopologyOptions {
+  const named = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...base, ...Object.fromEntries(named) };
+}
+
+function checkTopology(options: TopologyOptions): void {
+  const refuse = (sentence: string): never => {
+    throw new NetworkError('USAGE', sentence);
+  };
+  if (options.profile !== 'raft')
+    refuse(`There is no profile "${String(options.profile)}", only "raft".`);
+  if (options.orderers !== 1 && options.orderers !== 3) refuse('--orderers is 1 or 3.');
+  if (options.brokers !== 1 && options.brokers !== 3) refuse('--brokers is 1 or 3.');
+  const offset = options.portOffset;
+  if (!Number.isInteger(offset) || offset < 0 || offset > PORT_OFFSET_MAX) {
+    refuse(`--port-offset is a whole number from 0 to ${PORT_OFFSET_MAX}.`);
+  }
+  // The rule of Fabric's configtx for channel names.
+  if (!/^[a-z][a-z0-9.-]{0,248}$/.test(options.channel)) {
+    refuse('--channel starts with a small letter and holds small letters, digits, "." and "-".');
+  }
+}
