@@ -13,6 +13,7 @@ export {
 } from './base-contract.ts';
 export { DOCUMENT_EVENT, ShuttleContract } from './contract.ts';
 export { Refusal } from './refusal.ts';
+export { serializers } from './serializer.ts';
 export { openState, type State } from './state.ts';
 export { Inheritable } from './transactions.ts';
 

@@ -7,11 +7,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { JSONSerializer } from 'fabric-contract-api';
 import type { ChaincodeInterface } from 'fabric-shim';
 
 import ChaincodeFromContract = require('fabric-shim/lib/contract-spi/chaincodefromcontract.js');
 import ChaincodeServer = require('fabric-shim/lib/server.js');
+
+import { serializers } from './serializer.ts';
 
 /** Transactions that are running when the service stops get this long to answer. */
 const CLOSE_TIMEOUT_MS = 5_000;
@@ -68,7 +69,6 @@ export async function serve(
 }
 
 function chaincodeOf(contracts: readonly (new () => object)[]): ChaincodeInterface {
-  const serializers = { transaction: 'json', serializers: { json: JSONSerializer } };
   const path = join(__dirname, '..', 'package.json');
   const { name, version } = JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>;
   return new ChaincodeFromContract([...contracts], serializers, {}, name ?? '', version ?? '');

@@ -6,13 +6,13 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { common as Common, msp as Msp, peer as Peer } from '@hyperledger/fabric-protos';
+import { serializers } from '../../chaincode/src/serializer.ts';
 import { CLIENT_CERTIFICATE } from './stub-certificate.ts';
 import type { Simulation, StubLedger, StubWrite } from './stub-ledger.ts';
 
 const requireFrom = createRequire(join(process.cwd(), 'chaincode', 'package.json'));
 const { ChaincodeMessageHandler } = requireFrom('fabric-shim/lib/handler.js');
 const ChaincodeFromContract = requireFrom('fabric-shim/lib/contract-spi/chaincodefromcontract.js');
-const { JSONSerializer } = requireFrom('fabric-contract-api');
 // The shim's own messages: another version of fabric-protos would not pass its instanceof.
 const shimRequire = createRequire(requireFrom.resolve('fabric-shim'));
 const protos = shimRequire('@hyperledger/fabric-protos') as {
@@ -87,7 +87,6 @@ export interface StubChaincode {
 
 /** Builds the chaincode of contract classes, as fabric-chaincode-node does. */
 export function chaincodeOf(contracts: readonly (new () => object)[]): StubChaincode {
-  const serializers = { transaction: 'json', serializers: { json: JSONSerializer } };
   return new ChaincodeFromContract([...contracts], serializers, {}, 'test', '0.0.0');
 }
 
