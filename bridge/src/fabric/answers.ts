@@ -65,6 +65,17 @@ export function explain(step: Step, peer: string, error: unknown): unknown {
   });
 }
 
+/** Whether the error may mean that there is no such chaincode on the channel. */
+export function mayLackChaincode(error: unknown): error is ShuttleError {
+  return (
+    error instanceof ShuttleError &&
+    error.code === 'ENDORSE_FAILED' &&
+    /No metadata was found for chaincode|no peers available to evaluate/.test(error.message)
+  );
+}
+
+/** gRPC's own prefix, such as "14 UNAVAILABLE: ", says what the code says already. */
 function sentenceOf(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+  const bare = text.replace(/^\d+ [A-Z_]+: /, '').replace(/ Resolution note: *$/, '');
+  return /[.!?]$/.test(bare) ? bare : `${bare}.`;
 }

@@ -26,7 +26,7 @@ import { ShuttleError } from '../errors.ts';
 import { backOffMs, GRPC_KEEPALIVE_MS, GRPC_MESSAGE_BYTES_MAX } from '../limits.ts';
 import type { Clock, Ledger, Receipt, Submitted } from '../ports.ts';
 import type { LedgerIdentity, TopicPartition } from '../values.ts';
-import { explain, type Step } from './answers.ts';
+import { explain, mayLackChaincode, type Step } from './answers.ts';
 import { blockOf, openBlockStream } from './deliver.ts';
 
 export interface FabricOptions {
@@ -264,7 +264,38 @@ class GatewayLedger implements Ledger {
     try {
       return await call();
     } catch (error) {
-      throw explain(step, this.options.endpoint, error);
+      const explained = explain(step, this.options.endpoint, error);
+      throw mayLackChaincode(explained) ? await this.findChaincode(explained) : explained;
+    }
+  }
+
+  /**
+   * Discovery says the same of a chaincode that is not committed and of peers that have only just
+   * come up. The channel's lifecycle knows: an error for good, or the passing one.
+   */
+  private async findChaincode(passing: ShuttleError): Promise<ShuttleError> {
+    const { chaincode, channel } = this.options;
+    const args = new protos.lifecycle.QueryChaincodeDefinitionArgs();
+    args.setName(chaincode);
+    const contract = this.network.getContract('_lifecycle');
+    try {
+      const query = { arguments: [args.serializeBinary()] };
+      await contract.evaluate('QueryChaincodeDefinition', query);
+      return passing;
+    } catch (error) {
+      const explained = explain('evaluate', this.options.endpoint, error);
+      if (!(explained instanceof ShuttleError)) {
+        return passing;
+      }
+      return /is not defined/.test(explained.message)
+        ? new ShuttleError(
+            'CHAINCODE_MISSING',
+            `The chaincode ${chaincode} is not committed on channel ${channel}.`,
+            { cause: error, at: passing.at },
+          )
+        : explained.kind.retry === 'never'
+          ? explained
+          : passing;
     }
   }
 
