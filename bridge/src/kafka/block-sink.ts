@@ -1,0 +1,144 @@
+/** `ports.BlockSink` on kafkajs: one transactional producer whose id is the blocks topic's name. */
+import type { Producer } from 'kafkajs';
+import { ShuttleError } from '../errors.ts';
+import { PUBLISH_DEADLINE_MS, PUBLISH_TRANSACTION_TIMEOUT_MS } from '../limits.ts';
+import type { BlockSink, BlockTail, Clock } from '../ports.ts';
+import type { OutputRecord } from '../values.ts';
+import { readBlockTail } from './block-tail.ts';
+import type { KafkaClient } from './client.ts';
+import { isFenced, toKafkaError } from './errors.ts';
+import { createReader, type PartitionReader } from './reader.ts';
+import { createPartitioner, sendRecords } from './sender.ts';
+import { readTopicFacts, type TopicFacts } from './topic-facts.ts';
+
+const RETRY = {
+  // kafkajs' own 300 ms would be waited at the begin of every transaction.
+  initialRetryTime: 10,
+  multiplier: 1.4,
+  maxRetryTime: 1_000,
+  // The deadline ends it: kafkajs loses records when it gives up by itself.
+  retries: Number.MAX_SAFE_INTEGER,
+};
+
+export interface BlockSinkOptions {
+  readonly blocksTopic: string;
+  /** All topics that are published to, the blocks topic among them. */
+  readonly topics: readonly string[];
+  /** How long a transaction may take; below Kafka's own time-out for it. */
+  readonly deadlineMs?: number;
+  readonly transactionTimeoutMs?: number;
+}
+
+/** A producer that is of no more use may wait for answers that never come: nobody waits for it. */
+function abandon(producer: Producer | null): void {
+  void producer?.disconnect().catch(() => undefined);
+}
+
+/** A sink is open once: `open` fences all older ones, `publish` follows. */
+export function createBlockSink(
+  client: KafkaClient,
+  options: BlockSinkOptions,
+  clock: Clock,
+): BlockSink {
+  const deadlineMs = options.deadlineMs ?? PUBLISH_DEADLINE_MS;
+  let producer: Producer | null = null;
+  let facts: ReadonlyMap<string, TopicFacts> = new Map();
+  let busy = false;
+
+  const factsOf = (topic: string): TopicFacts => {
+    const known = facts.get(topic);
+    if (known === undefined) {
+      throw new ShuttleError('INTERNAL', `Topic ${topic} is not one of the sink's.`);
+    }
+    return known;
+  };
+  const sending = {
+    compression: client.options.compression ?? ('none' as const),
+    batchBytesMax: (topic: string) => factsOf(topic).batchBytesMax,
+    partitions: (topic: string) => factsOf(topic).partitions,
+    now: () => clock.now(),
+  };
+
+  /** Runs one step under the deadline; after an error the producer is of no more use. */
+  const step = async <T>(what: string, run: () => Promise<T>): Promise<T> => {
+    if (busy) {
+      throw new ShuttleError('INTERNAL', 'A block sink does one thing at a time.');
+    }
+    busy = true;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`${deadlineMs} ms have passed`)), deadlineMs);
+    });
+    try {
+      return await Promise.race([run(), late]);
+    } catch (error) {
+      abandon(producer);
+      producer = null;
+      const at = { topic: options.blocksTopic };
+      if (isFenced(error)) {
+        const message = `Another publisher writes to ${options.blocksTopic}, or Kafka timed out.`;
+        throw new ShuttleError('PUBLISHER_FENCED', message, { cause: error, at });
+      }
+      throw what === 'open' ? toKafkaError(error, client.options.brokers) : failed(error, at);
+    } finally {
+      clearTimeout(timer);
+      busy = false;
+    }
+  };
+
+  const open = async (reader: PartitionReader): Promise<BlockTail> => {
+    facts = await readTopicFacts(client, options.topics);
+    producer = client.kafka.producer({
+      transactionalId: options.blocksTopic,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      transactionTimeout: options.transactionTimeoutMs ?? PUBLISH_TRANSACTION_TIMEOUT_MS,
+      allowAutoTopicCreation: false,
+      createPartitioner,
+      retry: RETRY,
+    });
+    await producer.connect();
+    // Only a transaction fences the older instances and settles theirs; connecting does not.
+    await (await producer.transaction()).abort();
+    return await readBlockTail(reader, options.blocksTopic);
+  };
+
+  const publish = async (records: readonly OutputRecord[]): Promise<void> => {
+    if (producer === null) {
+      throw new ShuttleError('PRODUCE_FAILED', 'The block sink is not open.');
+    }
+    const transaction = await producer.transaction();
+    await sendRecords(transaction, records, sending);
+    await transaction.commit();
+  };
+
+  return {
+    open: async () => {
+      abandon(producer);
+      producer = null;
+      const reader = createReader(client);
+      try {
+        return await step('open', () => open(reader));
+      } finally {
+        void reader.close().catch(() => undefined);
+      }
+    },
+    publish: (records) => step('publish', () => publish(records)),
+    close: async () => {
+      const open = producer;
+      producer = null;
+      await open?.disconnect();
+    },
+  };
+}
+
+function failed(error: unknown, at: { topic: string }): ShuttleError {
+  if (error instanceof ShuttleError && error.code === 'INTERNAL') {
+    return error;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new ShuttleError('PRODUCE_FAILED', `The Kafka transaction did not end: ${message}.`, {
+    cause: error,
+    at,
+  });
+}

@@ -1,0 +1,174 @@
+/** `ports.DeadLetters` on kafkajs: an idempotent producer that has one send in flight. */
+import type { Producer } from 'kafkajs';
+import { ShuttleError } from '../errors.ts';
+import { backOffMs } from '../limits.ts';
+import type { Clock, DeadLetter, DeadLetters } from '../ports.ts';
+import type { OutputHeader, OutputRecord } from '../values.ts';
+import type { KafkaClient } from './client.ts';
+import { toKafkaError } from './errors.ts';
+import { createPartitioner, sendRecords } from './sender.ts';
+import { readTopicFacts, type TopicFacts } from './topic-facts.ts';
+
+/** A send that takes longer is given up, and made again by a new producer. */
+const SEND_DEADLINE_MS = 20_000;
+const RETRY = {
+  initialRetryTime: 10,
+  multiplier: 1.4,
+  maxRetryTime: 1_000,
+  // Fewer would let kafkajs give up a send and reuse its sequence number for the next one.
+  retries: Number.MAX_SAFE_INTEGER,
+};
+
+export const DEAD_LETTERS_SUFFIX = '.dead-letters';
+export const deadLetterTopic = (source: string): string => `${source}${DEAD_LETTERS_SUFFIX}`;
+
+/** Header names that readers of Kafka Connect's dead letters know. */
+const CONNECT = '__connect.errors.';
+const OURS = '__shuttle.errors.';
+/** Kafka Connect's words for the two stages at which a record is refused. */
+const STAGES = { carry: 'VALUE_CONVERTER', ledger: 'TASK_PUT' } as const;
+
+export interface DeadLettersOptions {
+  /** Tells apart two clusters or two uses of a topic; begins the letter's id. */
+  readonly stream: string;
+  /** What Kafka Connect would call the connector. Default shuttle. */
+  readonly connectorName?: string;
+}
+
+/** The record as it was, and behind its own headers why it is here. */
+export function letterRecord(letter: DeadLetter, options: DeadLettersOptions): OutputRecord {
+  const { record, topic, partition } = letter;
+  const text: [string, string][] = [
+    [`${CONNECT}topic`, topic],
+    [`${CONNECT}partition`, String(partition)],
+    [`${CONNECT}offset`, String(record.offset)],
+    [`${CONNECT}connector.name`, options.connectorName ?? 'shuttle'],
+    [`${CONNECT}task.id`, '0'],
+    [`${CONNECT}stage`, STAGES[letter.stage]],
+    [`${CONNECT}class.name`, `shuttle.${letter.stage}`],
+    [`${CONNECT}exception.class.name`, `shuttle.${letter.code}`],
+    [`${CONNECT}exception.message`, letter.reason],
+    [`${OURS}id`, [options.stream, topic, partition, record.offset].join(':')],
+    [`${OURS}code`, letter.code],
+    [`${OURS}stage`, letter.stage],
+  ];
+  if (letter.txId !== null) {
+    text.push([`${OURS}transaction.id`, letter.txId]);
+  }
+  const why: OutputHeader[] = text.map(([name, value]) => ({ name, value }));
+  return {
+    topic: deadLetterTopic(topic),
+    key: record.key,
+    value: record.value,
+    headers: [...record.headers, ...why],
+    timestamp: record.timestamp,
+  };
+}
+
+async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new ShuttleError('PRODUCE_FAILED', `Kafka did not ack within ${ms} ms.`)),
+      ms,
+    );
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Connects when the first letter is sent. */
+export function createDeadLetters(
+  client: KafkaClient,
+  options: DeadLettersOptions,
+  clock: Clock,
+): DeadLetters {
+  let producer: Producer | null = null;
+  const facts = new Map<string, TopicFacts>();
+  let last: Promise<void> = Promise.resolve();
+
+  const connected = async (): Promise<Producer> => {
+    if (producer === null) {
+      producer = client.kafka.producer({
+        idempotent: true,
+        maxInFlightRequests: 1,
+        allowAutoTopicCreation: false,
+        createPartitioner,
+        retry: RETRY,
+      });
+      await producer.connect();
+    }
+    return producer;
+  };
+
+  const discard = (): void => {
+    const broken = producer;
+    producer = null;
+    facts.clear();
+    // It may wait for answers that never come; nobody waits for it.
+    void broken?.disconnect().catch(() => undefined);
+  };
+
+  const factsOf = (topic: string): TopicFacts => {
+    const known = facts.get(topic);
+    if (known === undefined) {
+      throw new ShuttleError('TOPIC_MISSING', `Topic ${topic} does not exist.`, { at: { topic } });
+    }
+    return known;
+  };
+
+  const sendOnce = async (records: readonly OutputRecord[]): Promise<void> => {
+    const topics = [...new Set(records.map(({ topic }) => topic))];
+    const unknown = topics.filter((topic) => !facts.has(topic));
+    for (const [topic, known] of await readTopicFacts(client, unknown)) {
+      facts.set(topic, known);
+    }
+    await sendRecords(await connected(), records, {
+      compression: client.options.compression ?? 'none',
+      batchBytesMax: (topic) => factsOf(topic).batchBytesMax,
+      partitions: (topic) => factsOf(topic).partitions,
+      now: () => clock.now(),
+    });
+  };
+
+  const sendUntilAcked = async (
+    records: readonly OutputRecord[],
+    signal: AbortSignal,
+  ): Promise<void> => {
+    for (let attempt = 1; ; attempt++) {
+      if (signal.aborted) {
+        throw new ShuttleError('PRODUCE_FAILED', 'Dead letters were not sent before the stop.');
+      }
+      try {
+        await within(sendOnce(records), SEND_DEADLINE_MS);
+        return;
+      } catch (error) {
+        discard();
+        const named = toKafkaError(error, client.options.brokers);
+        if (named.kind.retry === 'never') {
+          throw named;
+        }
+        client.log.warn({ code: named.code, cause: named.message, attempt }, 'Dead letters failed');
+        await clock.sleep(backOffMs(attempt, clock.random()), signal);
+      }
+    }
+  };
+
+  return {
+    send: (letters, signal) => {
+      const records = letters.map((letter) => letterRecord(letter, options));
+      const mine = last.then(() => sendUntilAcked(records, signal));
+      last = mine.catch(() => undefined);
+      return mine;
+    },
+    close: async () => {
+      await last;
+      const open = producer;
+      producer = null;
+      await open?.disconnect();
+    },
+  };
+}

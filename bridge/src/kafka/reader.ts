@@ -1,0 +1,147 @@
+/** Reads partitions by offset, without a consumer group: nothing is joined, nothing committed. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ShuttleError } from '../errors.ts';
+import type { TopicPartition } from '../values.ts';
+import { partitionName } from '../values.ts';
+import type { KafkaClient } from './client.ts';
+import { hasType, toKafkaError } from './errors.ts';
+import type { FetchAnswer, Fetched } from './fetch-response.ts';
+import { type Cluster, createCluster, READ_COMMITTED } from './hooks.ts';
+
+const METADATA_MAX_AGE_MS = 60_000;
+const FETCH_BYTES_DEFAULT = 4 * 1024 * 1024;
+const ATTEMPTS = 6;
+const FIRST_WAIT_MS = 50;
+
+/** First offset of a partition's log, and the end that read_committed readers see. */
+export interface PartitionEnds extends TopicPartition {
+  readonly logStart: bigint;
+  readonly logEnd: bigint;
+}
+
+export interface FetchOptions {
+  readonly maxBytes?: number;
+  /** How long the broker waits for a first record. */
+  readonly maxWaitMs?: number;
+}
+
+/** Found nothing: `lastStable` is how far committed readers may go. */
+export type FetchedOrNothing = Fetched | { readonly kind: 'nothing'; readonly lastStable: bigint };
+
+export interface PartitionReader {
+  /** All partitions of the topics. */
+  ends(topics: readonly string[]): Promise<readonly PartitionEnds[]>;
+  /** One fetch; records before `offset` are left out. */
+  fetch(at: TopicPartition, offset: bigint, options?: FetchOptions): Promise<FetchedOrNothing>;
+  close(): Promise<void>;
+}
+
+const STALE = [
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_LEADER_EPOCH',
+];
+
+async function fetchOnce(
+  cluster: Cluster,
+  { topic, partition }: TopicPartition,
+  offset: bigint,
+  { maxBytes = FETCH_BYTES_DEFAULT, maxWaitMs = 0 }: FetchOptions,
+): Promise<FetchedOrNothing> {
+  const nodeId = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
+  if (nodeId === undefined) {
+    throw new ShuttleError('TOPIC_MISSING', `There is no partition ${topic}/${partition}.`, {
+      at: { topic, partition },
+    });
+  }
+  const broker = await cluster.findBroker({ nodeId });
+  const answer = (await broker.fetch({
+    isolationLevel: READ_COMMITTED,
+    maxWaitTime: maxWaitMs,
+    minBytes: 1,
+    maxBytes,
+    topics: [{ topic, partitions: [{ partition, fetchOffset: offset.toString(), maxBytes }] }],
+  })) as FetchAnswer;
+  const found = answer.responses[0]?.partitions[0];
+  if (found === undefined) {
+    throw new ShuttleError('KAFKA_UNREACHABLE', 'A fetch was answered without its partition.');
+  }
+  const fetched = found.messages[0]?.fetched;
+  if (fetched?.kind !== 'records') {
+    return fetched ?? { kind: 'nothing', lastStable: found.lastStable };
+  }
+  return { ...fetched, records: fetched.records.filter((record) => record.offset >= offset) };
+}
+
+async function endsOnce(
+  cluster: Cluster,
+  topics: readonly string[],
+): Promise<readonly PartitionEnds[]> {
+  const wanted = topics.map((topic) => ({
+    topic,
+    partitions: cluster
+      .findTopicPartitionMetadata(topic)
+      .map((p) => ({ partition: p.partitionId })),
+  }));
+  const list = (fromBeginning: boolean) =>
+    cluster.fetchTopicsOffset(wanted.map((topic) => ({ ...topic, fromBeginning })));
+  // The start is read last: records that are deleted in between are then seen to be gone.
+  const ends = await list(false);
+  const starts = new Map<string, bigint>();
+  for (const { topic, partitions } of await list(true)) {
+    for (const { partition, offset } of partitions) {
+      starts.set(partitionName({ topic, partition }), BigInt(offset));
+    }
+  }
+  const all = ends.flatMap(({ topic, partitions }) =>
+    partitions.map(({ partition, offset }): PartitionEnds => {
+      const logStart = starts.get(partitionName({ topic, partition })) ?? 0n;
+      const logEnd = BigInt(offset);
+      return { topic, partition, logStart, logEnd: logEnd < logStart ? logStart : logEnd };
+    }),
+  );
+  return all.sort(
+    (a, b) => topics.indexOf(a.topic) - topics.indexOf(b.topic) || a.partition - b.partition,
+  );
+}
+
+/** Opens its own connections when first used. */
+export function createReader(client: KafkaClient): PartitionReader {
+  const cluster = createCluster(client.kafka, METADATA_MAX_AGE_MS);
+  let closed = false;
+
+  const attempt = async <T>(topics: readonly string[], call: () => Promise<T>): Promise<T> => {
+    await cluster.connect();
+    await cluster.addMultipleTargetTopics(topics);
+    await cluster.refreshMetadataIfNecessary();
+    return await call();
+  };
+
+  const retry = async <T>(topics: readonly string[], call: () => Promise<T>): Promise<T> => {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await attempt(topics, call);
+      } catch (error) {
+        const named = toKafkaError(error, client.options.brokers);
+        if (closed || named.kind.retry === 'never' || tries >= ATTEMPTS) {
+          throw named;
+        }
+        if (hasType(error, ...STALE)) {
+          await cluster.refreshMetadata().catch(() => undefined);
+        }
+        await sleep(FIRST_WAIT_MS * 2 ** (tries - 1) * (0.5 + Math.random() / 2));
+      }
+    }
+  };
+
+  return {
+    ends: (topics) => retry(topics, () => endsOnce(cluster, topics)),
+    fetch: (at, offset, options = {}) =>
+      retry([at.topic], () => fetchOnce(cluster, at, offset, options)),
+    close: async () => {
+      closed = true;
+      await cluster.disconnect();
+    },
+  };
+}

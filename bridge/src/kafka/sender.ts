@@ -1,0 +1,121 @@
+/** Sends records through a kafkajs producer as batches of at most so many bytes a partition. */
+import type { ICustomPartitioner, Message, ProducerBatch, RecordMetadata } from 'kafkajs';
+import { ShuttleError } from '../errors.ts';
+import type { OutputRecord } from '../values.ts';
+import { CODEC_GZIP, CODEC_NONE } from './codecs.ts';
+import { type BatchWriter, createBatchWriter, type EncodedRecords } from './encode-records.ts';
+import { partitionOf } from './murmur2.ts';
+import type { KafkaCompression } from './options.ts';
+
+/** A kafkajs producer or transaction. */
+export interface BatchSender {
+  sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]>;
+}
+
+export interface SendOptions {
+  readonly compression: KafkaCompression;
+  /** How many bytes a record batch of the topic may have. */
+  batchBytesMax(topic: string): number;
+  /** How many partitions the topic has. */
+  partitions(topic: string): number;
+  now(): number;
+}
+
+/** The batches of one partition, in the order in which they have to be sent. */
+interface PartitionBatches {
+  readonly topic: string;
+  readonly partition: number;
+  readonly batches: EncodedRecords[];
+  writer: BatchWriter;
+}
+
+/** All records with a key go by its hash; those without go to the first partition. */
+function choosePartition(record: OutputRecord, partitions: number): number {
+  if (record.partition !== undefined || record.key === null) {
+    const partition = record.partition ?? 0;
+    if (partition >= partitions) {
+      // kafkajs would leave the record out and say nothing.
+      throw new ShuttleError('INTERNAL', `There is no partition ${record.topic}/${partition}.`);
+    }
+    return partition;
+  }
+  const key = typeof record.key === 'string' ? Buffer.from(record.key) : record.key;
+  return partitions === 1 ? 0 : partitionOf(key, partitions);
+}
+
+function group(records: readonly OutputRecord[], options: SendOptions): PartitionBatches[] {
+  const topics = new Map<string, { partitions: number; groups: PartitionBatches[] }>();
+  const all: PartitionBatches[] = [];
+  const now = options.now();
+  for (const record of records) {
+    let topic = topics.get(record.topic);
+    if (topic === undefined) {
+      topic = { partitions: options.partitions(record.topic), groups: [] };
+      topics.set(record.topic, topic);
+    }
+    const partition = choosePartition(record, topic.partitions);
+    let batches = topic.groups[partition];
+    if (batches === undefined) {
+      const writer = createBatchWriter(options.batchBytesMax(record.topic));
+      batches = { topic: record.topic, partition, batches: [], writer };
+      topic.groups[partition] = batches;
+      all.push(batches);
+    }
+    if (!batches.writer.add(record, now)) {
+      batches.batches.push(batches.writer.end());
+      batches.writer = createBatchWriter(options.batchBytesMax(record.topic));
+      batches.writer.add(record, now);
+    }
+  }
+  for (const batches of all) {
+    batches.batches.push(batches.writer.end());
+  }
+  return all;
+}
+
+/**
+ * kafkajs groups messages by copying the group for every message, and chooses partitions anew when
+ * it tries again, under the same sequence numbers. It is given the finished groups instead.
+ */
+function messagesOf(groups: Record<string, EncodedRecords>): Message[] {
+  const messages: Message[] = [];
+  Object.defineProperty(messages, 'reduce', { value: () => groups });
+  return messages;
+}
+
+/** Records are grouped before kafkajs sees them, so it has nothing to choose. */
+export const createPartitioner: ICustomPartitioner = () => () => 0;
+
+/**
+ * Sends all records: one Produce request with one batch a partition, or several one after another
+ * when a partition has more than one batch of records.
+ *
+ * @throws kafkajs' errors
+ */
+export async function sendRecords(
+  sender: BatchSender,
+  records: readonly OutputRecord[],
+  options: SendOptions,
+): Promise<void> {
+  const all = group(records, options);
+  const compression = options.compression === 'gzip' ? CODEC_GZIP : CODEC_NONE;
+  const rounds = all.reduce((most, { batches }) => Math.max(most, batches.length), 0);
+  for (let round = 0; round < rounds; round++) {
+    const topics = new Map<string, Record<string, EncodedRecords>>();
+    for (const { topic, partition, batches } of all) {
+      const batch = batches[round];
+      if (batch !== undefined) {
+        topics.set(topic, { ...topics.get(topic), [partition]: batch });
+      }
+    }
+    const topicMessages = [...topics].map(([topic, groups]) => ({
+      topic,
+      messages: messagesOf(groups),
+    }));
+    const acked = await sender.sendBatch({ acks: -1, compression, topicMessages });
+    const sent = all.filter(({ batches }) => batches[round] !== undefined).length;
+    if (acked.length !== sent) {
+      throw new ShuttleError('PRODUCE_FAILED', `Kafka acked ${acked.length} of ${sent} batches.`);
+    }
+  }
+}
