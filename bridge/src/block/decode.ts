@@ -191,12 +191,8 @@ function metadataValue(slot: Buffer): Buffer {
   return value;
 }
 
-/** Orderers write it under its own slot, and signed in the value of the signatures' slot. */
+/** The signed value counts; orderers before Fabric 2 wrote it to a slot of its own only. */
 function readLastConfig(metadata: readonly Buffer[]): bigint | null {
-  const own = metadataValue(metadata[LAST_CONFIG_SLOT] ?? EMPTY);
-  if (own.length > 0) {
-    return readLastConfigIndex(own);
-  }
   let index: bigint | null = null;
   const signed = metadataValue(metadata[SIGNATURES_SLOT] ?? EMPTY);
   readBytes(signed, (tag, reader) => {
@@ -205,7 +201,8 @@ function readLastConfig(metadata: readonly Buffer[]): bigint | null {
     }
     return tag === ORDERER_LAST_CONFIG;
   });
-  return index;
+  const own = metadata[LAST_CONFIG_SLOT] ?? EMPTY;
+  return index === null && own.length > 0 ? readLastConfigIndex(metadataValue(own)) : index;
 }
 
 function readLastConfigIndex(bytes: Buffer): bigint {
