@@ -50,6 +50,8 @@ export class MemoryChannel {
 export class MemoryLedger implements Ledger {
   readonly channel: MemoryChannel;
   faults: LedgerFaults = {};
+  /** Calls of submitBatch, whatever became of them. */
+  submits = 0;
   inFlight = 0;
   inFlightMax = 0;
   private readonly mspId: string;
@@ -101,6 +103,7 @@ export class MemoryLedger implements Ledger {
   }
 
   async submitBatch(header: BatchHeader, records: Uint8Array): Promise<Receipt> {
+    this.submits += 1;
     this.inFlight += 1;
     this.inFlightMax = Math.max(this.inFlightMax, this.inFlight);
     try {

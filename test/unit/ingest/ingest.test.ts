@@ -120,13 +120,13 @@ describe('every record is applied exactly once, in order per key', () => {
   });
 
   it('when the group is lost: a second run submits nothing', async () => {
-    const { topic, channel, run } = world(2);
+    const { topic, channel, ledger, run } = world(2);
     fill(topic, 300, 13);
     await run();
-    const { transactions } = channel;
+    const { submits } = ledger;
     topic.acks.clear();
     const summary = await run();
-    expect(channel.transactions).toBe(transactions);
+    expect(ledger.submits).toBe(submits);
     expect(summary).toMatchObject({ applied: 0, repeated: 300, batches: 0 });
     expectExactlyOnce(topic, channel);
   });
