@@ -4,10 +4,8 @@ import { ShuttleError } from '../errors.ts';
 import type { BlockPosition, BlockTail } from '../ports.ts';
 import type { SourceRecord } from '../values.ts';
 import type { PartitionReader } from './reader.ts';
+import { firstRecord, lastRecords } from './scan.ts';
 
-/** Offsets from the end on that are looked at first, and how much farther each next look goes. */
-const FIRST_WINDOW = 4n;
-const WINDOW_GROWTH = 8n;
 const NUMBER = /^(0|[1-9][0-9]*)$/;
 const HASH = /^[0-9a-f]{64}$/;
 
@@ -29,56 +27,6 @@ function positionOf(topic: string, record: SourceRecord): BlockPosition {
   return { number: BigInt(number), hash };
 }
 
-/** Committed records of [from, to): the first one found, or all of them to keep the last. */
-async function scan(
-  reader: PartitionReader,
-  topic: string,
-  from: bigint,
-  to: bigint,
-  which: 'first' | 'last',
-): Promise<SourceRecord | null> {
-  let found: SourceRecord | null = null;
-  for (let at = from; at < to; ) {
-    const fetched = await reader.fetch({ topic, partition: 0 }, at);
-    if (fetched.kind === 'failed') {
-      throw fetched.error;
-    }
-    if (fetched.kind !== 'records') {
-      throw new ShuttleError(
-        'KAFKA_UNREACHABLE',
-        `Topic ${topic} could not be read up to offset ${to - 1n}.`,
-        { at: { topic, partition: 0, offset: at } },
-      );
-    }
-    const inside = fetched.records.filter((record) => record.offset < to);
-    found = (which === 'first' ? inside.at(0) : inside.at(-1)) ?? found;
-    if (found !== null && which === 'first') {
-      return found;
-    }
-    at = fetched.next;
-  }
-  return found;
-}
-
-/** Markers and aborted records hold offsets too, so nothing is concluded from counting them. */
-async function findLast(
-  reader: PartitionReader,
-  topic: string,
-  start: bigint,
-  end: bigint,
-): Promise<SourceRecord | null> {
-  let to = end;
-  for (let window = FIRST_WINDOW; to > start; window *= WINDOW_GROWTH) {
-    const from = to - window > start ? to - window : start;
-    const found = await scan(reader, topic, from, to, 'last');
-    if (found !== null) {
-      return found;
-    }
-    to = from;
-  }
-  return null;
-}
-
 /**
  * Where the blocks topic stands. To be called when nobody else can write: what is committed then
  * stays so.
@@ -95,9 +43,9 @@ export async function readBlockTail(reader: PartitionReader, topic: string): Pro
   if (logStart > 0n) {
     return { kind: 'truncated', logStart };
   }
-  const last = await findLast(reader, topic, logStart, logEnd);
-  const first = last && (await scan(reader, topic, logStart, logEnd, 'first'));
-  if (last === null || first === null) {
+  const [last] = await lastRecords(reader, only, logStart, logEnd, 1);
+  const first = last && (await firstRecord(reader, only, logStart, logEnd));
+  if (!(last && first)) {
     return { kind: 'new' };
   }
   return { kind: 'resume', first: positionOf(topic, first), last: positionOf(topic, last) };
