@@ -19,8 +19,8 @@ export async function requireFreePorts(wanted: readonly WantedPort[]): Promise<v
   const busy = wanted.filter((_, index) => free[index] === false);
   if (busy.length === 0) return;
   const sentences = busy.map(({ port, use }) => {
-    const owner = listenerOf(port);
-    return `Port ${port}, wanted by ${use}, is taken by ${owner ?? 'a process that cannot be named'}.`;
+    const owner = listenerOf(port) ?? 'a process that cannot be named';
+    return `Port ${port}, wanted by ${use}, is taken by ${owner}.`;
   });
   throw new NetworkError('PORT_BUSY', sentences.join(' '));
 }

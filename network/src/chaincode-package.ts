@@ -15,7 +15,9 @@ export interface ChaincodeOptions {
   readonly version?: string;
   /** Default: name_version. */
   readonly label?: string;
-  /** A signature policy, for example `OR('Org1MSP.peer','Org2MSP.peer')`; default: the channel's. */
+  /**
+   * A signature policy, for example `OR('Org1MSP.peer','Org2MSP.peer')`; default: the channel's.
+   */
   readonly policy?: string;
   /** Default: the next one when something changed. */
   readonly sequence?: number;
@@ -75,7 +77,10 @@ async function readManifest(folder: string): Promise<{ version?: string; main?: 
   }
 }
 
-/** Hashes what the chaincode runs from: package.json, META-INF and dist, or all its files without a dist. */
+/**
+ * Hashes what the chaincode runs from: package.json, META-INF and dist, or all its files without a
+ * dist.
+ */
 async function digestOf(folder: string): Promise<string> {
   const files = (await exists(join(folder, 'dist')))
     ? ['package.json', ...(await under(folder, 'dist')), ...(await under(folder, 'META-INF'))]

@@ -8,7 +8,9 @@ export const CHANNEL_PROFILE = 'Shuttle';
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1'];
 
-/** Input of `cryptogen generate`: the organisations, with certificates that also hold on loopback. */
+/**
+ * Input of `cryptogen generate`: the organisations, with certificates that also hold on loopback.
+ */
 export function cryptoConfig(topology: Topology): string {
   const host = (name: string) => ({ Hostname: name, SANS: LOOPBACK_NAMES });
   return stringify({

@@ -32,7 +32,10 @@ export function connectionProfile(peer: Peer, tlsCaPem: string) {
   };
 }
 
-/** Writes connection-org1.json and .yaml where fabric-samples puts them: in the organisation's folder. */
+/**
+ * Writes connection-org1.json and .yaml where fabric-samples puts them: in the organisation's
+ * folder.
+ */
 export async function writeConnectionProfiles(layout: Layout, peer: Peer): Promise<void> {
   const folder = organizationDir(layout, peer.org);
   const pem = await readFile(join(folder, 'tlsca', `tlsca.${peer.org.domain}-cert.pem`), 'utf8');

@@ -40,7 +40,10 @@ export interface DeployResult {
 const LEDGER_DEADLINE_MS = 30_000;
 const READY_DEADLINE_MS = 60_000;
 
-/** Packages, installs, approves and commits a chaincode, serves it, and waits until both peers endorse. */
+/**
+ * Packages, installs, approves and commits a chaincode, serves it, and waits until both peers
+ * endorse.
+ */
 export async function deployChaincode(
   context: NetworkContext,
   options: ChaincodeOptions,
@@ -89,7 +92,9 @@ async function isUnchanged(
   );
 }
 
-/** Writes the packages of one sequence: each organisation's holds the address of its own process. */
+/**
+ * Writes the packages of one sequence: each organisation's holds the address of its own process.
+ */
 async function packaged(
   context: NetworkContext,
   source: ChaincodeSource,
@@ -172,7 +177,10 @@ function runningOrderer(context: NetworkContext): Promise<Orderer> {
   return waitFor(probe, { what: 'An ordering node', deadlineMs: LEDGER_DEADLINE_MS });
 }
 
-/** Notes the chaincode and starts its processes; those of another sequence go on until it is committed. */
+/**
+ * Notes the chaincode and starts its processes; those of another sequence go on until it is
+ * committed.
+ */
 async function startGeneration(
   context: NetworkContext,
   chaincode: DeployedChaincode,

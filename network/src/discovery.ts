@@ -14,7 +14,8 @@ const CALL_DEADLINE_MS = 5000;
 const DISCOVER = '/discovery.Discovery/Discover';
 
 /**
- * Asks a peer which peers must endorse for a chaincode; resolves when it has at least one plan. Until
+ * Asks a peer which peers must endorse for a chaincode; resolves when it has at least one plan.
+ * Until
  * gossip has told it of the other organisation it has none.
  *
  * @throws Error with the peer's reason.

@@ -29,7 +29,9 @@ export interface DownResult {
 /** A broker of three flushes its logs and hands over its partitions first. */
 const STOP_DEADLINE_MS = 20_000;
 
-/** Stops every process that the network started, and nothing else; the data stays unless `delete`. */
+/**
+ * Stops every process that the network started, and nothing else; the data stays unless `delete`.
+ */
 export async function down(options: DownOptions): Promise<DownResult> {
   const { progress = SILENT } = options;
   const layout = createLayout(networkDir(options.dir));
@@ -88,7 +90,10 @@ async function forget(layout: Layout, evenUnreadable: boolean): Promise<void> {
   if (state !== undefined) await writeState(layout, { ...state, processes: {}, retiring: [] });
 }
 
-/** Removes only what a network's folder holds: a --dir that names another folder loses nothing else. */
+/**
+ * Removes only what a network's folder holds: a --dir that names another folder loses nothing
+ * else.
+ */
 async function remove(layout: Layout): Promise<void> {
   const own = [
     layout.config,

@@ -1,10 +1,13 @@
-/** What can go wrong, as a closed table: exit code 2 needs another command or setting, 3 can be tried again. */
+/**
+ * What can go wrong, as a closed table: exit code 2 needs another command or setting, 3 can be
+ * tried again.
+ */
 const CODES = {
   USAGE: { exit: 2, help: 'See `shuttle-network --help`.' },
   REQUIREMENT_MISSING: { exit: 2, help: 'Install what is named, then run the same command again.' },
   OPTIONS_DIFFER: {
     exit: 2,
-    help: 'Leave these options out to resume the network as it is, run `shuttle-network down --delete` first, or choose another --dir.',
+    help: 'Leave these options out, or run `shuttle-network down --delete`, or use another --dir.',
   },
   NO_NETWORK: { exit: 2, help: 'Run `shuttle-network up` first, or name its folder with --dir.' },
   STATE_UNREADABLE: {
@@ -21,7 +24,7 @@ const CODES = {
   TOOLS_FAILED: { exit: 3, help: 'Look at the lines above, then run the same command again.' },
   CHECKSUM_MISMATCH: {
     exit: 3,
-    help: 'Do not use these files. Clear the local Maven repository and run the same command again.',
+    help: 'Do not use these files. Clear the local Maven repository, then run it again.',
   },
   COMMAND_FAILED: {
     exit: 3,

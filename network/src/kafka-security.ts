@@ -92,7 +92,9 @@ export async function readKafkaSecurity(
   };
 }
 
-/** Arguments of the storage tool that let the SCRAM user in; the password itself stays out of `ps`. */
+/**
+ * Arguments of the storage tool that let the SCRAM user in; the password itself stays out of `ps`.
+ */
 export async function scramArguments(topology: Topology, layout: Layout): Promise<string[]> {
   const security = await readKafkaSecurity(topology, layout);
   if (security === undefined) return [];

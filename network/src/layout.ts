@@ -1,7 +1,10 @@
 import { join, resolve } from 'node:path';
 import type { Orderer, Organization, Peer } from './topology.ts';
 
-/** Where everything of one network lies; the folders below organizations/ are those of fabric-samples. */
+/**
+ * Where everything of one network lies; the folders below organizations/ are those of fabric-
+ * samples.
+ */
 export interface Layout {
   readonly dir: string;
   readonly state: string;

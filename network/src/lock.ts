@@ -75,7 +75,9 @@ async function acquire(file: string, options: LockOptions): Promise<void> {
   });
 }
 
-/** Writes the holder beside the lock and links it there: the lock never exists without its holder. */
+/**
+ * Writes the holder beside the lock and links it there: the lock never exists without its holder.
+ */
 async function tryTake(file: string): Promise<boolean> {
   counter += 1;
   const temporary = `${file}.${process.pid}.${counter}`;
@@ -98,7 +100,9 @@ function holderOf(file: string): ProcessIdentity | undefined {
   }
 }
 
-/** Renames first, so that of two processes that saw the same dead holder only one removes a lock. */
+/**
+ * Renames first, so that of two processes that saw the same dead holder only one removes a lock.
+ */
 async function removeStale(file: string): Promise<void> {
   counter += 1;
   const aside = `${file}.stale.${process.pid}.${counter}`;

@@ -37,7 +37,10 @@ export async function ensureFabricMaterial(input: MaterialInput): Promise<void> 
   if (!(await exists(genesisFile(layout, topology.options.channel)))) await generateGenesis(input);
 }
 
-/** Fabric's own core.yaml and orderer.yaml; only the external builder is not a scalar that the environment sets. */
+/**
+ * Fabric's own core.yaml and orderer.yaml; only the external builder is not a scalar that the
+ * environment sets.
+ */
 async function writeBaseConfig(layout: Layout, tools: Tools): Promise<void> {
   const bin = join(layout.config, 'ccaas', 'bin');
   await mkdir(bin, { recursive: true });
@@ -55,7 +58,15 @@ async function writeBaseConfig(layout: Layout, tools: Tools): Promise<void> {
 }
 
 /** Generated beside and renamed, so that a half-made set of identities is never used. */
-async function generateOrganizations({ layout, tools }: MaterialInput): Promise<void> {
+async function generateOrganizations(input: MaterialInput): Promise<void> {
+  const { topology, layout, tools } = input;
+  const nodes = [...topology.orderers, ...topology.peers].map(({ host }) =>
+    join(layout.data, host),
+  );
+  if ((await Promise.all(nodes.map(exists))).includes(true)) {
+    const sentence = 'The identities of this network are gone, but its ledger is there.';
+    throw new NetworkError('STATE_UNREADABLE', sentence, { at: layout.organizations });
+  }
   await generateCrypto(tools, join(layout.config, 'crypto-config.yaml'), layout.organizations);
   // The channel is signed for by the identities before; with new ones it must be made anew.
   await rm(layout.artifacts, { recursive: true, force: true });

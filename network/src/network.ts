@@ -43,7 +43,9 @@ export function stopNetwork(options: DownOptions): Promise<DownResult> {
   return down(options);
 }
 
-/** Deploys a chaincode to a running network: the first time, or as the next sequence if it changed. */
+/**
+ * Deploys a chaincode to a running network: the first time, or as the next sequence if it changed.
+ */
 export async function deploy(
   dir: string | undefined,
   chaincode: ChaincodeOptions,

@@ -45,7 +45,9 @@ export function peerEnvironment(topology: Topology, peer: Peer, layout: Layout):
   };
 }
 
-/** Shorter intervals than the defaults: the other organisation is known within a second, not ten. */
+/**
+ * Shorter intervals than the defaults: the other organisation is known within a second, not ten.
+ */
 function gossipEnvironment(address: string): Environment {
   return {
     CORE_PEER_GOSSIP_BOOTSTRAP: address,

@@ -36,7 +36,8 @@ const KEYS = Object.keys(DEFAULT_TOPOLOGY) as (keyof TopologyOptions)[];
 /**
  * The topology to run: what is given, else what the network in this folder has, else the default.
  *
- * @throws NetworkError USAGE for values out of range; OPTIONS_DIFFER when given ones contradict the network.
+ * @throws NetworkError USAGE for values out of range; OPTIONS_DIFFER when given ones contradict
+ * the network.
  */
 export function resolveTopology(
   given: Partial<TopologyOptions>,

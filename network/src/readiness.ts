@@ -34,7 +34,10 @@ export async function checkChaincode(
   });
 }
 
-/** A chaincode that refuses has answered: not every one has the transaction. Anything else is thrown on. */
+/**
+ * A chaincode that refuses has answered: not every one has the transaction. Anything else is
+ * thrown on.
+ */
 function refused(error: unknown): false {
   if (error instanceof Error && /chaincode response \d+/.test(error.message)) return false;
   throw error;

@@ -76,7 +76,8 @@ async function checkRequirement(requirement: Requirement): Promise<RequirementRe
   const found = result.exitCode === 0 ? requirement.pattern.exec(output)?.[1] : undefined;
   if (found !== undefined && atLeast(found, minimum)) return { name, minimum, found, ok: true };
   const has = found === undefined ? 'was not found' : `is version ${found}`;
-  const problem = `${name} ${minimum} or newer is needed (${why}), but \`${requirement.command}\` ${has}.`;
+  const needed = `${name} ${minimum} or newer is needed (${why})`;
+  const problem = `${needed}, but \`${requirement.command}\` ${has}.`;
   return { name, minimum, found, ok: false, problem };
 }
 

@@ -16,10 +16,15 @@ export interface CommandOptions {
 }
 
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
-/** Variables that a tool needs; the rest of the user's environment would configure Fabric by accident. */
+/**
+ * Variables that a tool needs; the rest of the user's environment would configure Fabric by
+ * accident.
+ */
 const INHERITED = ['PATH', 'HOME', 'USER', 'TMPDIR', 'LANG', 'TZ', 'JAVA_HOME'];
 
-/** The environment of the network's processes and tools: little of the user's, plus what is given. */
+/**
+ * The environment of the network's processes and tools: little of the user's, plus what is given.
+ */
 export function cleanEnvironment(env: Environment = {}): Record<string, string> {
   const inherited = INHERITED.flatMap((name) => {
     const value = process.env[name];
@@ -28,7 +33,9 @@ export function cleanEnvironment(env: Environment = {}): Record<string, string> 
   return { ...Object.fromEntries(inherited), ...env };
 }
 
-/** Runs a command to its end and gives its result, whatever the exit code; 127 if it cannot start. */
+/**
+ * Runs a command to its end and gives its result, whatever the exit code; 127 if it cannot start.
+ */
 export function run(
   command: string,
   args: readonly string[],

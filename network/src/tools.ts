@@ -50,7 +50,8 @@ export function fabricCommand(tools: Tools, name: FabricCommand): string {
 }
 
 /**
- * Builds Fabric's commands and fetches Kafka unless the cache has them. Each folder's name holds the
+ * Builds Fabric's commands and fetches Kafka unless the cache has them. Each folder's name holds
+ * the
  * hash of what pins its content, and a folder appears only when it is complete.
  *
  * @throws NetworkError REQUIREMENT_MISSING, TOOLS_FAILED, CHECKSUM_MISMATCH.
@@ -123,7 +124,9 @@ async function buildFabric(folder: string): Promise<void> {
   }
 }
 
-/** Runs go in the folder of the pinned module; GO* settings of the user (proxies above all) hold. */
+/**
+ * Runs go in the folder of the pinned module; GO* settings of the user (proxies above all) hold.
+ */
 async function go(args: readonly string[], extra: Record<string, string> = {}): Promise<string> {
   const env = cleanEnvironment({ ...passOn(/^(GO|XDG_|CC$|.*_proxy$)/i), ...extra });
   const result = await run('go', args, { cwd: FABRIC_SOURCE, env });

@@ -17,7 +17,9 @@ export interface Peer {
   readonly host: string;
   readonly org: Organization;
   readonly port: number;
-  /** Where chaincodes would connect to the peer; as a service they never do, but the peer listens. */
+  /**
+   * Where chaincodes would connect to the peer; as a service they never do, but the peer listens.
+   */
   readonly chaincodePort: number;
   readonly operationsPort: number;
   readonly pprofPort: number;
@@ -53,7 +55,9 @@ export interface Topology {
   readonly brokers: readonly Broker[];
 }
 
-/** The first ports of chaincode services; each chaincode takes four (two peers, two generations). */
+/**
+ * The first ports of chaincode services; each chaincode takes four (two peers, two generations).
+ */
 const CHAINCODE_PORT_BASE = 9900;
 /** How many chaincodes a network can run: 9900 to 9979. */
 export const CHAINCODE_SLOTS_MAX = 20;

@@ -19,11 +19,16 @@ import { ensureTools, type Tools } from './tools.ts';
 import { createTopology, type Orderer, type Peer } from './topology.ts';
 import { waitFor } from './wait.ts';
 
-/** What `up` is told. Topology options that are left out come from the folder's network, else the defaults. */
+/**
+ * What `up` is told. Topology options that are left out come from the folder's network, else the
+ * defaults.
+ */
 export interface UpOptions extends Partial<TopologyOptions> {
   /** Default: SHUTTLE_NETWORK_DIR, else ./.shuttle-network. */
   readonly dir?: string;
-  /** The chaincode to deploy; default: those that the network has, else Shuttle's own; false: none. */
+  /**
+   * The chaincode to deploy; default: those that the network has, else Shuttle's own; false: none.
+   */
   readonly chaincode?: ChaincodeOptions | false;
   readonly progress?: Progress;
 }
