@@ -114,12 +114,15 @@ class StubState implements State {
   }
 
   async page(start: string, end: string, size: number): Promise<StatePage> {
-    const { iterator, metadata } = await this.stub.getStateByRangeWithPagination(start, end, size);
+    const answer = await this.stub.getStateByRangeWithPagination(start, end, size);
+    const { iterator } = answer;
+    // An empty page has empty metadata on the wire, which fabric-shim takes for none at all.
+    const metadata: { readonly bookmark: string } | undefined = answer.metadata;
     const entries: StateEntry[] = [];
     for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
       entries.push(next.value);
     }
-    return { entries, next: metadata.bookmark };
+    return { entries, next: metadata?.bookmark ?? '' };
   }
 
   byPartialKey(objectType: string, attributes: readonly string[]): AsyncIterable<StateEntry> {
