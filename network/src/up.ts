@@ -30,6 +30,8 @@ export interface UpOptions extends Partial<TopologyOptions> {
    * The chaincode to deploy; default: those that the network has, else Shuttle's own; false: none.
    */
   readonly chaincode?: ChaincodeOptions | false;
+  /** False brings up Kafka alone, for tests that need no ledger. Default true. */
+  readonly fabric?: boolean;
   readonly progress?: Progress;
 }
 
@@ -55,7 +57,7 @@ const NODE_DEADLINE_MS = 60_000;
  * @throws NetworkError with the code of what stands in the way.
  */
 export async function up(options: UpOptions): Promise<UpResult> {
-  const { dir, chaincode, progress = SILENT, ...given } = options;
+  const { dir, chaincode, fabric = true, progress = SILENT, ...given } = options;
   const layout = createLayout(networkDir(dir));
   resolveTopology(given, (await readState(layout))?.options);
   const tools = await ensureTools(progress);
@@ -69,7 +71,10 @@ export async function up(options: UpOptions): Promise<UpResult> {
     const context = await openNetwork(layout, given, tools, progress);
     const mended = await mend(context);
     await requireFreePorts(portsToTake(context));
-    const deployed = await bothHalves(upKafka(context), upFabric(context, chaincode));
+    const deployed = await bothHalves(
+      upKafka(context),
+      fabric ? upFabric(context, chaincode) : Promise.resolve([]),
+    );
     return { mended, deployed };
   });
   return { dir: layout.dir, ...done, elapsedMs: performance.now() - startedAt };
