@@ -65,13 +65,12 @@ function checkRecords(header: BatchHeader, records: readonly WireRecord[]): void
   }
 }
 
-// The decoders' own errors are sentences of this project (TypeError); a RangeError is the engine's.
 function orInvalid<T>(decode: () => T): T {
   try {
     return decode();
   } catch (error) {
-    const reason = error instanceof TypeError ? error.message : 'the records end in the middle';
-    throw invalid(`The batch cannot be decoded: ${reason}.`);
+    // The decoders throw sentences of their own, never the engine's.
+    throw invalid(`The batch cannot be decoded: ${(error as Error).message}.`);
   }
 }
 

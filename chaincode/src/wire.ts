@@ -157,15 +157,19 @@ export function decodeRecords(bytes: Uint8Array): WireRecord[] {
   const records: WireRecord[] = [];
   let at = 0;
   while (at < view.length) {
-    const offset = view.readBigInt64BE(at);
-    const timestamp = readInt64(view, at + 8);
-    const keyEnd = at + 20 + view.readUInt32BE(at + 16);
-    const valueLength = view.readUInt32BE(keyEnd);
+    const keyLength = at + RECORD_FIXED_BYTES > view.length ? 0 : view.readUInt32BE(at + 16);
+    const keyEnd = at + 20 + keyLength;
     const valueStart = keyEnd + 4;
+    if (valueStart > view.length) {
+      throw cutOff(view.length);
+    }
+    const valueLength = view.readUInt32BE(keyEnd);
     const end = valueLength === NULL_LENGTH ? valueStart : valueStart + valueLength;
     if (end > view.length) {
-      throw new RangeError(`records end at byte ${view.length}, in the middle of a record`);
+      throw cutOff(view.length);
     }
+    const offset = view.readBigInt64BE(at);
+    const timestamp = readInt64(view, at + 8);
     records.push({
       offset,
       timestamp,
@@ -175,6 +179,11 @@ export function decodeRecords(bytes: Uint8Array): WireRecord[] {
     at = end;
   }
   return records;
+}
+
+// An error of one's own, because the engine's differ between versions.
+function cutOff(length: number): RangeError {
+  return new RangeError(`records end at byte ${length}, in the middle of a record`);
 }
 
 // Timestamps are safe integers of milliseconds; two halves avoid one bigint per record.
