@@ -9,7 +9,7 @@ import { encodeWriteBatches, type Write, writesMaxOf } from '../../chaincode/src
 import { batchCall, openCall, record } from '../support/stub-batches.ts';
 import { StubLedger } from '../support/stub-ledger.ts';
 import { StubNetwork } from '../support/stub-network.ts';
-import { chaincodeOf, StubPeer } from '../support/stub-peer.ts';
+import { chaincodeOf, connectInMemory, StubPeer } from '../support/stub-peer.ts';
 
 const GET_STATE = 8;
 const PUT_STATE = 9;
@@ -130,9 +130,9 @@ describe('a transaction', () => {
   test('of one process goes to each of its peers as that peer offered', async () => {
     const ledger = new StubLedger();
     const chaincode = chaincodeOf([ShuttleContract]);
-    const offering = new StubPeer(ledger, chaincode, additionalParams(true, 10));
-    const older = new StubPeer(ledger, chaincode, new Uint8Array());
-    const larger = new StubPeer(ledger, chaincode, additionalParams(true, 1000));
+    const offering = new StubPeer(ledger, connectInMemory(chaincode), additionalParams(true, 10));
+    const older = new StubPeer(ledger, connectInMemory(chaincode), new Uint8Array());
+    const larger = new StubPeer(ledger, connectInMemory(chaincode), additionalParams(true, 1000));
     ledger.commit([await endorse(offering, openCall())]);
     const call = batchCall(
       -1,
@@ -153,7 +153,11 @@ describe('a transaction', () => {
 });
 
 test('a peer’s keepalive is echoed and does not end the process', () => {
-  const target = new StubPeer(new StubLedger(), chaincodeOf([ShuttleContract]), new Uint8Array());
+  const target = new StubPeer(
+    new StubLedger(),
+    connectInMemory(chaincodeOf([ShuttleContract])),
+    new Uint8Array(),
+  );
   target.keepAlive();
   expect(target.echoes).toEqual([KEEPALIVE]);
 });

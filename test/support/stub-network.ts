@@ -4,7 +4,8 @@
  * that depends on a clock, on chance or on the way its writes travel cannot pass any test.
  */
 import { type Simulation, StubLedger, type StubWrite, type Validity } from './stub-ledger.ts';
-import { chaincodeOf, type Endorsement, type Proposal, StubPeer } from './stub-peer.ts';
+import type { Proposal } from './stub-messages.ts';
+import { chaincodeOf, connectInMemory, type Endorsement, StubPeer } from './stub-peer.ts';
 
 export interface Call {
   readonly fn: string;
@@ -31,8 +32,12 @@ export class StubNetwork {
   /** @param writesMax - small, so that write batches are split in every test */
   constructor(contracts: readonly (new () => object)[], writesMax = 3) {
     const ready = Buffer.from([0x08, 0x01, 0x10, writesMax, 0x18, 0x01, 0x20, 0x0a]);
-    this.batching = new StubPeer(this.ledger, chaincodeOf(contracts), ready);
-    this.plain = new StubPeer(this.ledger, chaincodeOf(contracts), new Uint8Array());
+    this.batching = new StubPeer(this.ledger, connectInMemory(chaincodeOf(contracts)), ready);
+    this.plain = new StubPeer(
+      this.ledger,
+      connectInMemory(chaincodeOf(contracts)),
+      new Uint8Array(),
+    );
   }
 
   /** Simulates a call and commits nothing. */

@@ -3,25 +3,21 @@
  * memory, so that tests run through the same code as on a network - registration, READY, arguments,
  * contexts, marshalling, iterators - and see every message that the chaincode sends.
  */
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import type { common as Common, msp as Msp, peer as Peer } from '@hyperledger/fabric-protos';
 import { serializers } from '../../chaincode/src/serializer.ts';
-import { CLIENT_CERTIFICATE } from './stub-certificate.ts';
 import type { Simulation, StubLedger, StubWrite } from './stub-ledger.ts';
+import {
+  decodeWriteBatch,
+  type Message,
+  message,
+  type Proposal,
+  protos,
+  requireFrom,
+  signedProposal,
+  timestamp,
+} from './stub-messages.ts';
 
-const requireFrom = createRequire(join(process.cwd(), 'chaincode', 'package.json'));
 const { ChaincodeMessageHandler } = requireFrom('fabric-shim/lib/handler.js');
 const ChaincodeFromContract = requireFrom('fabric-shim/lib/contract-spi/chaincodefromcontract.js');
-// The shim's own messages: another version of fabric-protos would not pass its instanceof.
-const shimRequire = createRequire(requireFrom.resolve('fabric-shim'));
-const protos = shimRequire('@hyperledger/fabric-protos') as {
-  readonly common: typeof Common;
-  readonly msp: typeof Msp;
-  readonly peer: typeof Peer;
-  readonly ledger: typeof import('@hyperledger/fabric-protos').ledger;
-};
-const { Timestamp } = shimRequire('google-protobuf/google/protobuf/timestamp_pb.js');
 
 const TYPE = {
   register: 1,
@@ -44,19 +40,6 @@ const TYPE = {
 
 /** Results that a peer puts in one answer of an iterator. */
 const RESULTS_MAX = 3;
-
-type Message = Peer.ChaincodeMessage;
-
-export interface Proposal {
-  readonly channelId: string;
-  readonly txId: string;
-  readonly fn: string;
-  readonly args: readonly (string | Uint8Array)[];
-  readonly transient: Readonly<Record<string, Uint8Array>>;
-  readonly mspId: string;
-  readonly seconds: number;
-  readonly nanos: number;
-}
 
 /** A peer's answer to a proposal: what an endorsement holds, and how the chaincode got there. */
 export interface Endorsement extends Simulation {
@@ -90,35 +73,79 @@ export function chaincodeOf(contracts: readonly (new () => object)[]): StubChain
   return new ChaincodeFromContract([...contracts], serializers, {}, 'test', '0.0.0');
 }
 
+/** One end of the stream between peer and chaincode. */
+export interface MessageStream {
+  on(event: string, listener: (message: Message) => void): unknown;
+  write(message: Message): unknown;
+}
+
+/** Connects a chaincode through fabric-shim's own handler; answers the peer's end of the stream. */
+export function connectInMemory(chaincode: StubChaincode): MessageStream {
+  const [peerEnd, chaincodeEnd] = [new MemoryStream(), new MemoryStream()];
+  peerEnd.other = chaincodeEnd;
+  chaincodeEnd.other = peerEnd;
+  const register = message(TYPE.register, new Uint8Array());
+  new ChaincodeMessageHandler(chaincodeEnd, chaincode).chat(register);
+  return peerEnd;
+}
+
+class MemoryStream implements MessageStream {
+  other: MemoryStream | null = null;
+  private readonly listeners: ((message: Message) => void)[] = [];
+  private readonly waiting: Message[] = [];
+
+  on(event: string, listener: (message: Message) => void): this {
+    if (event === 'data') {
+      this.listeners.push(listener);
+      for (const each of this.waiting.splice(0)) {
+        listener(each);
+      }
+    }
+    return this;
+  }
+
+  write(sent: Message): boolean {
+    const bytes = sent.serializeBinary();
+    this.other?.receive(protos.peer.ChaincodeMessage.deserializeBinary(bytes));
+    return true;
+  }
+
+  private receive(received: Message): void {
+    if (this.listeners.length === 0) {
+      this.waiting.push(received);
+    }
+    for (const listener of this.listeners) {
+      listener(received);
+    }
+  }
+}
+
 export class StubPeer {
   private readonly ledger: StubLedger;
+  private readonly stream: MessageStream;
+  private readonly ready: Uint8Array;
   private readonly running = new Map<string, Running>();
-  private readonly listeners: ((message: Message) => void)[] = [];
-  private readonly offersBatches: boolean;
+  private readonly settled: Record<'registered' | 'asked', () => void> = {
+    registered: () => undefined,
+    asked: () => undefined,
+  };
   /** Messages outside of transactions that came back from the chaincode. */
   readonly echoes: number[] = [];
+  /** Settles when the chaincode may be called. */
+  readonly registered = new Promise<void>((resolve) => {
+    this.settled.registered = resolve;
+  });
+  /** Settles when a transaction has asked for something. */
+  readonly asked = new Promise<void>((resolve) => {
+    this.settled.asked = resolve;
+  });
 
   /** @param ready - payload of READY; empty from a peer that offers nothing */
-  constructor(ledger: StubLedger, chaincode: StubChaincode, ready: Uint8Array) {
+  constructor(ledger: StubLedger, stream: MessageStream, ready: Uint8Array) {
     this.ledger = ledger;
-    this.offersBatches = ready.length > 0;
-    const stream = {
-      on: (event: string, listener: (message: Message) => void) => {
-        if (event === 'data') {
-          this.listeners.push(listener);
-        }
-        return stream;
-      },
-      write: (message: Message) => {
-        const bytes = message.serializeBinary();
-        this.receive(protos.peer.ChaincodeMessage.deserializeBinary(bytes));
-        return true;
-      },
-      end: () => stream,
-    };
-    const register = message(TYPE.register, new Uint8Array());
-    new ChaincodeMessageHandler(stream, chaincode).chat(register);
-    this.send(message(TYPE.ready, ready));
+    this.stream = stream;
+    this.ready = ready;
+    stream.on('data', (received) => this.receive(received));
   }
 
   /** Simulates a proposal on the ledger as it is. */
@@ -145,15 +172,15 @@ export class StubPeer {
     this.send(message(TYPE.keepalive, new Uint8Array()));
   }
 
-  private send(message: Message): void {
-    for (const listener of this.listeners) {
-      listener(protos.peer.ChaincodeMessage.deserializeBinary(message.serializeBinary()));
-    }
+  private send(sent: Message): void {
+    this.stream.write(sent);
   }
 
   private receive(received: Message): void {
     if (received.getType() === TYPE.register) {
       this.send(message(TYPE.registered, new Uint8Array()));
+      this.send(message(TYPE.ready, this.ready));
+      this.settled.registered();
       return;
     }
     const running = this.running.get(received.getTxid());
@@ -162,6 +189,7 @@ export class StubPeer {
       return;
     }
     running.messageTypes.push(received.getType());
+    this.settled.asked();
     if (received.getType() === TYPE.completed) {
       this.running.delete(received.getTxid());
       running.finish(endorsement(running, received));
@@ -188,7 +216,7 @@ export class StubPeer {
         return respond(new Uint8Array());
       }
       case TYPE.writeBatchState: {
-        if (!this.offersBatches) {
+        if (this.ready.length === 0) {
           throw new Error('an older peer closes the stream on a message type it does not know');
         }
         const writes = decodeWriteBatch(payload);
@@ -305,89 +333,4 @@ function endorsement(running: Running, completed: Message): Endorsement {
             payload: Buffer.from(event.getPayload_asU8()).toString('utf8'),
           },
   };
-}
-
-function message(type: number, payload: Uint8Array, of?: Proposal): Message {
-  const result = new protos.peer.ChaincodeMessage();
-  result.setType(type as ReturnType<Message['getType']>);
-  result.setPayload(payload);
-  result.setTxid(of?.txId ?? '');
-  result.setChannelId(of?.channelId ?? '');
-  return result;
-}
-
-function signedProposal(of: Proposal, input: Peer.ChaincodeInput): Peer.SignedProposal {
-  const creator = new protos.msp.SerializedIdentity();
-  creator.setMspid(of.mspId);
-  creator.setIdBytes(Buffer.from(CLIENT_CERTIFICATE));
-  const signatureHeader = new protos.common.SignatureHeader();
-  signatureHeader.setCreator(creator.serializeBinary());
-  signatureHeader.setNonce(Buffer.from(of.txId));
-  const channelHeader = new protos.common.ChannelHeader();
-  channelHeader.setChannelId(of.channelId);
-  channelHeader.setTxId(of.txId);
-  channelHeader.setTimestamp(timestamp(of.seconds, of.nanos));
-  const header = new protos.common.Header();
-  header.setChannelHeader(channelHeader.serializeBinary());
-  header.setSignatureHeader(signatureHeader.serializeBinary());
-  const payload = new protos.peer.ChaincodeProposalPayload();
-  payload.setInput(input.serializeBinary());
-  for (const [name, bytes] of Object.entries(of.transient)) {
-    payload.getTransientmapMap().set(name, bytes);
-  }
-  const proposal = new protos.peer.Proposal();
-  proposal.setHeader(header.serializeBinary());
-  proposal.setPayload(payload.serializeBinary());
-  const signed = new protos.peer.SignedProposal();
-  signed.setProposalBytes(proposal.serializeBinary());
-  return signed;
-}
-
-function timestamp(seconds: number, nanos: number) {
-  const result = new Timestamp();
-  result.setSeconds(seconds);
-  result.setNanos(nanos);
-  return result;
-}
-
-/** Reads peer.WriteBatchState, which the shim's own protos do not know, field by field. */
-function decodeWriteBatch(bytes: Uint8Array): StubWrite[] {
-  const writes: StubWrite[] = [];
-  for (const [field, record] of fields(bytes)) {
-    const members = new Map(fields(record as Uint8Array));
-    const type = members.get(5);
-    if (field !== 1 || (type !== 9 && type !== 10)) {
-      throw new Error(`unknown write: field ${field}, type ${String(type)}`);
-    }
-    const key = Buffer.from((members.get(1) ?? []) as Uint8Array).toString('utf8');
-    const value = type === 10 ? null : Buffer.from((members.get(2) ?? []) as Uint8Array);
-    writes.push({ key, value });
-  }
-  return writes;
-}
-
-function fields(bytes: Uint8Array): [number, number | Uint8Array][] {
-  const result: [number, number | Uint8Array][] = [];
-  let at = 0;
-  const varint = () => {
-    let value = 0;
-    for (let factor = 1; ; factor *= 128) {
-      const byte = bytes[at++] ?? 0;
-      value += (byte % 128) * factor;
-      if (byte < 128) {
-        return value;
-      }
-    }
-  };
-  while (at < bytes.length) {
-    const tag = varint();
-    const value = varint();
-    if (tag % 8 === 2) {
-      result.push([tag >> 3, bytes.subarray(at, at + value)]);
-      at += value;
-    } else {
-      result.push([tag >> 3, value]);
-    }
-  }
-  return result;
 }

@@ -1,0 +1,72 @@
+/** The `shuttle` command as its users run it: a process of its own, found in this checkout. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+
+const SHUTTLE = join(import.meta.dirname, '../../bridge/bin/shuttle.js');
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  /** stdout as it was written, for documents that must be equal byte for byte. */
+  readonly bytes: Buffer;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly process: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** Resolves when `enough` says so of the log so far; rejects when the process ends before. */
+  waitFor(enough: (stderr: string) => boolean): Promise<void>;
+}
+
+/** Settings by SHUTTLE_ environment; nothing of the caller's own is passed on. */
+export type Settings = Readonly<Record<string, string>>;
+
+export function startShuttle(args: readonly string[], settings: Settings, cwd: string): Running {
+  const child = spawn(process.execPath, [SHUTTLE, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const out: Buffer[] = [];
+  let stderr = '';
+  const waiting = new Set<() => void>();
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+    for (const look of waiting) {
+      look();
+    }
+  });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      const bytes = Buffer.concat(out);
+      resolve({ code, signal, stdout: bytes.toString(), bytes, stderr });
+    });
+  });
+  const waitFor = (enough: (stderr: string) => boolean): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (enough(stderr)) {
+          waiting.delete(look);
+          resolve();
+        }
+      };
+      waiting.add(look);
+      look();
+      void ended.then(({ code }) => {
+        reject(new Error(`shuttle ended with ${code} too early:\n${stderr.slice(-2000)}`));
+      });
+    });
+  return { process: child, ended, waitFor };
+}
+
+export async function runShuttle(
+  args: readonly string[],
+  settings: Settings,
+  cwd: string,
+): Promise<Ended> {
+  return await startShuttle(args, settings, cwd).ended;
+}
