@@ -29,10 +29,18 @@ function linuxStartTime(pid: number): string | undefined {
     // The second field is the name in parentheses and may hold blanks and parentheses itself.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state, startTime] = [fields[0], fields[19]];
-    return state === 'Z' || state === 'X' ? undefined : startTime;
+    return state === 'X' || (state === 'Z' && !hasThreads(pid)) ? undefined : startTime;
   } catch {
     return undefined;
   }
+}
+
+/**
+ * A killed Java process is a zombie by its first thread while the others still hold its ports: it
+ * has ended only when it is a zombie alone.
+ */
+function hasThreads(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).length > 1;
 }
 
 function psStartTime(pid: number): string | undefined {

@@ -22,7 +22,8 @@ export interface RequirementResult {
   readonly problem?: string;
 }
 
-const REQUIREMENTS = {
+/** What must be on the machine. */
+export const REQUIREMENTS = {
   node: {
     name: 'Node.js',
     command: process.execPath,

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { requireFreePorts } from './busy-ports.ts';
-import type { ChaincodeOptions } from './chaincode-package.ts';
+import { type ChaincodeOptions, inspectChaincode } from './chaincode-package.ts';
 import { type DeployResult, deployChaincode, serveKnown } from './deploy.ts';
 import { createLayout, genesisFile, type Layout, networkDir } from './layout.ts';
 import { joinOrderer, joinPeer } from './lifecycle.ts';
@@ -48,8 +48,9 @@ export interface UpResult {
 /** The folder of Shuttle's own chaincode, beside this package. */
 export const OWN_CHAINCODE = fileURLToPath(new URL('../../chaincode', import.meta.url));
 /** Longer than any `up` takes, so that a second one waits for the first. */
-export const NETWORK_LOCK_MS = 180_000;
-const NODE_DEADLINE_MS = 60_000;
+export const NETWORK_LOCK_MS = 300_000;
+/** Generous, because a process that dies is told at once. */
+const NODE_DEADLINE_MS = 120_000;
 
 /**
  * Brings a network up, or completes one that is partly up; one that is up stays as it is.
@@ -59,7 +60,10 @@ const NODE_DEADLINE_MS = 60_000;
 export async function up(options: UpOptions): Promise<UpResult> {
   const { dir, chaincode, fabric = true, progress = SILENT, ...given } = options;
   const layout = createLayout(networkDir(dir));
-  resolveTopology(given, (await readState(layout))?.options);
+  const existing = await readState(layout);
+  resolveTopology(given, existing?.options);
+  // A chaincode that is not built is told now, not after the network has come up.
+  for (const each of chaincodesFor(existing, chaincode)) await inspectChaincode(each);
   const tools = await ensureTools(progress);
   const startedAt = performance.now();
   const lock = {
@@ -189,7 +193,7 @@ async function upFabric(
   progress.step(`The orderers and both peers are on channel ${topology.options.channel}`);
   if (chaincode === false) await serveKnown(context);
   const deployed: DeployResult[] = [];
-  for (const each of chaincodesFor(context, chaincode)) {
+  for (const each of chaincodesFor(context.store.current(), chaincode)) {
     deployed.push(await deployChaincode(context, each));
   }
   if (chaincode !== undefined && chaincode !== false) await serveKnown(context);
@@ -198,12 +202,12 @@ async function upFabric(
 
 /** What is asked for, else what the network has, else Shuttle's own. */
 function chaincodesFor(
-  context: NetworkContext,
+  state: NetworkState | undefined,
   wanted: ChaincodeOptions | false | undefined,
 ): readonly ChaincodeOptions[] {
   if (wanted === false) return [];
   if (wanted !== undefined) return [wanted];
-  const known = context.store.current().chaincodes;
+  const known = state?.chaincodes ?? [];
   if (known.length === 0) return [{ folder: OWN_CHAINCODE, name: 'shuttle' }];
   // The sequence is left out: what changed since then becomes the next one.
   return known.map(({ folder, name, version, label, policy }) => ({

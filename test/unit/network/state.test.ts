@@ -12,7 +12,7 @@ import { withLock } from '../../../network/src/lock.ts';
 import { readMetric } from '../../../network/src/metrics.ts';
 import { DEFAULT_TOPOLOGY } from '../../../network/src/options.ts';
 import { identify, isRunning } from '../../../network/src/process-identity.ts';
-import { atLeast } from '../../../network/src/requirements.ts';
+import { atLeast, REQUIREMENTS } from '../../../network/src/requirements.ts';
 import { createStateStore, readState, STATE_SCHEMA } from '../../../network/src/state.ts';
 import { renderTable } from '../../../network/src/table.ts';
 import { verifyJars } from '../../../network/src/tools.ts';
@@ -153,6 +153,13 @@ test('versions are compared number by number', () => {
   expect(atLeast('20.19.0', '20.19')).toBe(true);
   expect(atLeast('17', '17')).toBe(true);
   expect(atLeast('3', '3.6')).toBe(false);
+});
+
+test('the scripts ask for the same versions before anything is installed', async () => {
+  const script = await readFile('scripts/lib/prepare.sh', 'utf8');
+  for (const { name, minimum } of Object.values(REQUIREMENTS)) {
+    expect(script).toContain(`require ${name} ${minimum} `);
+  }
 });
 
 test('metrics are found by name and label', () => {
