@@ -11,6 +11,8 @@ export class BlocksLedger {
   pulled = 0;
   /** Where streams were opened. */
   readonly opened: bigint[] = [];
+  /** Streams that are open now. */
+  streams = 0;
   /** Called before each block; throwing there cuts the stream. */
   beforeBlock: (number: number) => void | Promise<void> = () => {};
   /** Called before each call of height and identity. */
@@ -45,24 +47,33 @@ export class BlocksLedger {
 
   async *blocks(from: bigint, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     this.opened.push(from);
-    for (let number = Number(from); !signal.aborted; number += 1) {
-      while (number >= this.served && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          this.wake = resolve;
-          signal.addEventListener('abort', () => resolve(), { once: true });
-        });
+    this.streams += 1;
+    try {
+      for (let number = Number(from); ; number += 1) {
+        await this.untilServed(number, signal);
+        const block = this.chain[number];
+        if (signal.aborted || block === undefined) {
+          return;
+        }
+        await this.beforeBlock(number);
+        this.pulled += 1;
+        yield block.bytes;
+        if (this.endsBehind === number) {
+          this.endsBehind = null;
+          return;
+        }
       }
-      const block = this.chain[number];
-      if (signal.aborted || block === undefined) {
-        return;
-      }
-      await this.beforeBlock(number);
-      this.pulled += 1;
-      yield block.bytes;
-      if (this.endsBehind === number) {
-        this.endsBehind = null;
-        return;
-      }
+    } finally {
+      this.streams -= 1;
+    }
+  }
+
+  private async untilServed(number: number, signal: AbortSignal): Promise<void> {
+    while (number >= this.served && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
     }
   }
 }

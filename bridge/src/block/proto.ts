@@ -30,9 +30,6 @@ export function readFields(
   end: number,
   onField: (tag: number) => boolean,
 ): void {
-  if (end > reader.len) {
-    throw new RangeError('a message ends behind the bytes that hold it');
-  }
   while (reader.pos < end) {
     const tag = reader.uint32();
     if (tag >>> 3 === 0) {

@@ -1,6 +1,7 @@
 /** A block -> the records of its channel's four topics, always the same ones for the same block. */
 import type { BatchHeader } from '@shuttle/chaincode/wire';
 import type { OutputHeader, OutputRecord } from '../values.ts';
+import { VALID } from './codes.ts';
 import type { Block } from './decode.ts';
 import {
   readTransaction,
@@ -8,6 +9,7 @@ import {
   type Transaction,
   timestampMs,
   timestampText,
+  usableTxId,
 } from './summary.ts';
 import {
   BLOCK_HASH_HEADER,
@@ -81,6 +83,9 @@ class Collector {
   private readonly source: OutputHeader;
   private readonly changeSource: OutputHeader;
   private readonly numberHeader: OutputHeader;
+  /** Of the first valid transaction; null when there is none. */
+  private readonly timeHeader: TransactionHeader | null;
+  private readonly time: number | null;
   private readonly wants: Readonly<Record<Output, boolean>>;
   private readonly records: OutputRecord[] = [];
   private changes = 0;
@@ -96,6 +101,8 @@ class Collector {
     const { channel, chaincode } = options;
     this.changeSource = { name: 'ce_source', value: `/${channel}/${chaincode}` };
     this.numberHeader = { name: BLOCK_NUMBER_HEADER, value: this.number };
+    this.timeHeader = blockTimeHeader(block);
+    this.time = timestampMs(this.timeHeader?.timestamp ?? null);
     this.wants = {
       transactions: options.outputs.includes('transactions'),
       changes: options.outputs.includes('changes'),
@@ -105,7 +112,8 @@ class Collector {
 
   addTransaction(tx: Transaction): void {
     const id = `${this.id}:${tx.index}`;
-    const time = timestampMs(tx.header?.timestamp ?? null);
+    const own = tx.code === VALID ? timestampMs(tx.header?.timestamp ?? null) : null;
+    const time = own ?? this.time;
     if (this.wants.transactions) {
       this.addSummary(tx, id, time);
     }
@@ -119,10 +127,10 @@ class Collector {
 
   private addSummary(tx: Transaction, id: string, time: number | null): void {
     const { options } = this;
-    const txId = tx.header?.txId ?? '';
+    const txId = usableTxId(tx);
     this.add({
       topic: options.topics.transactions,
-      // An orderer's config transaction has no id.
+      // An orderer's config transaction has no id, and an invalid one may have any.
       key: txId === '' ? id : txId,
       value: summaryJson(options.channel, this.number, tx),
       headers: [
@@ -202,7 +210,6 @@ class Collector {
 
   private blockRecord(): OutputRecord {
     const { block, wants } = this;
-    const header = blockTimeHeader(block);
     const headers: OutputHeader[] = [
       this.numberHeader,
       { name: BLOCK_HASH_HEADER, value: block.hash },
@@ -222,14 +229,14 @@ class Collector {
       headers.push({ name: EVENT_COUNT_HEADER, value: this.events.toString() });
     }
     headers.push(SPEC_VERSION, BLOCK_TYPE, this.source, { name: 'ce_id', value: this.id });
-    headers.push(...timeHeader(header), PROTOBUF_TYPE);
+    headers.push(...timeHeader(this.timeHeader), PROTOBUF_TYPE);
     return {
       topic: this.options.topics.blocks,
       partition: 0,
       key: this.number,
       value: block.bytes,
       headers,
-      ...stamp(timestampMs(header?.timestamp ?? null)),
+      ...stamp(this.time),
     };
   }
 
@@ -244,16 +251,17 @@ function positionPrefix({ stream, topic, partition }: BatchHeader): string {
   return `${stream}/${topic}/${partition}/`;
 }
 
-/** Fabric's blocks have no time of their own: the first transaction's with a usable one. */
+/**
+ * Fabric's blocks have no time of their own: the first valid transaction's that is usable. Nobody
+ * has endorsed the time of an invalid one; far in the future, Kafka would refuse the record.
+ */
 function blockTimeHeader(block: Block): TransactionHeader | null {
-  for (const entry of block.entries) {
-    try {
+  for (const [index, entry] of block.entries.entries()) {
+    if (block.validationCodes[index] === VALID) {
       const header = decodeTransactionHeader(entry);
       if (timestampMs(header.timestamp) !== null) {
         return header;
       }
-    } catch {
-      // Unreadable ones are reported by readTransaction where they matter; here they have no time.
     }
   }
   return null;

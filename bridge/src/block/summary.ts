@@ -66,12 +66,28 @@ function lenient<T>(strict: boolean, read: () => T): T | null {
   }
 }
 
+/**
+ * Longest text that is taken over from a transaction. An invalid one may name itself by megabytes,
+ * which JSON makes six times as long: no topic would take the record, and publishing would end.
+ */
+const TEXT_CHARS_MAX = 256;
+
+function bounded(text: string): string {
+  return text.length <= TEXT_CHARS_MAX ? text : `${text.slice(0, TEXT_CHARS_MAX)}…`;
+}
+
+/** The transaction's id; empty when it has none, or one that is none of Fabric's. */
+export function usableTxId({ header }: Transaction): string {
+  const txId = header?.txId ?? '';
+  return txId.length <= TEXT_CHARS_MAX ? txId : '';
+}
+
 /** The JSON value on the transactions topic. 64-bit numbers are decimal strings. */
 export function summaryJson(channel: string, blockNumber: string, tx: Transaction): string {
   const { header, action, source } = tx;
   const timestamp = header?.timestamp ?? null;
   return JSON.stringify({
-    transactionId: header?.txId ?? null,
+    transactionId: boundedOrNull(header?.txId),
     channel,
     blockNumber,
     index: tx.index,
@@ -80,22 +96,31 @@ export function summaryJson(channel: string, blockNumber: string, tx: Transactio
     valid: tx.code === VALID,
     validationCode: tx.code,
     validationCodeName: validationCodeName(tx.code),
-    creatorMspId: header?.creatorMspId ?? null,
-    chaincode: action?.chaincode ?? null,
-    function: action?.function ?? null,
+    creatorMspId: boundedOrNull(header?.creatorMspId),
+    chaincode: boundedOrNull(action?.chaincode),
+    function: boundedOrNull(action?.function),
     responseStatus: action?.response.status ?? null,
     changes: tx.changes.length,
-    event: tx.event?.name ?? null,
-    source:
-      source === null
-        ? null
-        : {
-            ...source,
-            after: source.after.toString(),
-            first: source.first.toString(),
-            last: source.last.toString(),
-          },
+    event: boundedOrNull(tx.event?.name),
+    source: source === null ? null : sourceJson(source),
   });
+}
+
+function boundedOrNull(text: string | undefined): string | null {
+  return text === undefined ? null : bounded(text);
+}
+
+function sourceJson(source: BatchHeader): object {
+  return {
+    ...source,
+    stream: bounded(source.stream),
+    topic: bounded(source.topic),
+    layout: bounded(source.layout),
+    after: source.after.toString(),
+    first: source.first.toString(),
+    last: source.last.toString(),
+    digest: bounded(source.digest),
+  };
 }
 
 const SECONDS_MAX = 253_402_300_799n;

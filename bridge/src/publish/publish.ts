@@ -133,7 +133,6 @@ class Publisher {
       const tip = checkTail(tail, identity);
       this.outage.recovered('kafka');
       this.settle(tip?.number ?? null);
-      this.movedAtMs = this.deps.clock.now();
       await this.pump(sink, tip, reader);
       return true;
     } catch (error) {

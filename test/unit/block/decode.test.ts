@@ -144,6 +144,12 @@ describe('a transaction', () => {
     ]);
   });
 
+  it('is refused when a field reaches beyond the message that holds it', () => {
+    // KVRWSet.writes of 3 bytes, in which KVWrite.key claims 5.
+    const bytes = Buffer.from('1a030a0561626364651a00', 'hex');
+    expect(() => decodeWrites(bytes)).toThrow(expect.objectContaining({ code: 'BLOCK_INVALID' }));
+  });
+
   it('copies no byte of a document', () => {
     const action = decodeAction(decodeTransactionHeader(entry).data);
     const [write] = decodeWrites(at(readWriteSets(action?.results ?? new Uint8Array()), 1).rwset);

@@ -10,6 +10,7 @@ import {
 } from '../../../bridge/src/block/records.ts';
 import { topicNames } from '../../../bridge/src/block/topics.ts';
 import type { OutputRecord } from '../../../bridge/src/values.ts';
+import { encodeHeader } from '../../../chaincode/src/wire.ts';
 import {
   batchTransaction,
   buildBlock,
@@ -183,6 +184,41 @@ describe('the record on transactions', () => {
     const entry = Buffer.from('ffffffff', 'hex');
     expect(() => recordsOf([{ entry }])).toThrow(
       expect.objectContaining({ code: 'BLOCK_INVALID' }),
+    );
+  });
+
+  it('stays smaller than its block, whatever an invalid transaction calls itself', () => {
+    const huge = '\u0000'.repeat(100_000);
+    const header = { stream: huge, topic: huge, layout: huge, digest: huge };
+    const args = [
+      'submitBatch',
+      encodeHeader({
+        ...header,
+        partition: 0,
+        lane: 0,
+        after: -1n,
+        first: 0n,
+        last: 0n,
+        count: 1,
+      }),
+    ];
+    for (const spec of [
+      { txId: huge, args: [huge], chaincode: huge, mspId: huge },
+      { txId: 'tx', args },
+    ]) {
+      const [record] = on(recordsOf([{ ...spec, code: 8 }]), topics.transactions);
+      expect(JSON.stringify(record).length).toBeLessThan(20_000);
+    }
+  });
+
+  it('takes no time from a transaction that nobody has endorsed', () => {
+    const invalid = { txId: 'a', code: 10, timestamp: [250_000_000_000, 0] as const };
+    const [alone] = on(recordsOf([invalid]), topics.transactions);
+    expect(alone).not.toHaveProperty('timestamp');
+    expect(headers(alone).ce_time).toBe('9892-03-08T12:26:40.000000000Z');
+    const beside = recordsOf([invalid, { txId: 'b' }]);
+    expect(beside.records.map((record) => record.timestamp)).toEqual(
+      Array(3).fill(1_700_000_000_123),
     );
   });
 

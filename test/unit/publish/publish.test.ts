@@ -120,6 +120,7 @@ describe('publishing', () => {
     expect((await running).lastBlock).toBe(3n);
     expect(world.topics.blocks).toEqual(numbers(4));
     expect(world.topics.open).toBe(0);
+    expect(world.ledger.streams).toBe(0);
   });
 
   it('publishes blocks alone when asked to', async () => {
@@ -251,6 +252,7 @@ describe('when the peer fails', () => {
     await world.run();
     expect(world.topics.blocks).toEqual(numbers(6));
     expect(world.ledger.opened).toEqual([0n, 3n]);
+    expect(world.said('lost the far side, waiting')).toBe(1);
   });
 
   it('waits for it at the start, and says so once', async () => {
@@ -302,6 +304,16 @@ describe('when the peer fails', () => {
     await expect(world.run({ deadlineMs: 60_000 })).rejects.toEqual(
       expect.objectContaining({ code: 'DEADLINE', cause: refusal('FABRIC_UNREACHABLE') }),
     );
+  });
+
+  it('gives up as well when Kafka opens and then takes nothing', async () => {
+    const world = new World();
+    world.topics.before = (step) => {
+      if (step === 'commit') {
+        throw kafkaGone();
+      }
+    };
+    await expect(world.run({ deadlineMs: 60_000 })).rejects.toEqual(refusal('DEADLINE'));
   });
 
   it('does not give up while blocks come, however long the run takes', async () => {
