@@ -64,6 +64,8 @@ export class BlocksLedger {
         }
       }
     } finally {
+      // A real stream takes a turn of the event loop to close.
+      await new Promise((resolve) => setImmediate(resolve));
       this.streams -= 1;
     }
   }

@@ -3,8 +3,8 @@
  * with its own reader is written here by somebody else's code.
  */
 import { createHash } from 'node:crypto';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { common, ledger, msp, peer } from '@hyperledger/fabric-protos';
-import timestampPb from 'google-protobuf/google/protobuf/timestamp_pb.js';
 import { encodeEnvelope, type Version } from '../../chaincode/src/envelope.ts';
 import { type BatchHeader, encodeHeader, shortId } from '../../chaincode/src/wire.ts';
 
@@ -68,13 +68,6 @@ export function buildEntry(spec: TransactionSpec, channel = CHANNEL): Uint8Array
   channelHeader.setVersion(1);
   channelHeader.setChannelId(channel);
   channelHeader.setTxId(spec.txId ?? '');
-  if (spec.timestamp !== null) {
-    const [seconds, nanos] = spec.timestamp ?? [1_700_000_000, 123_456_789];
-    const timestamp = new timestampPb.Timestamp();
-    timestamp.setSeconds(seconds);
-    timestamp.setNanos(nanos);
-    channelHeader.setTimestamp(timestamp);
-  }
   const identity = new msp.SerializedIdentity();
   identity.setMspid(spec.mspId ?? MSP_ID);
   identity.setIdBytes(Buffer.from('certificate'));
@@ -82,7 +75,9 @@ export function buildEntry(spec: TransactionSpec, channel = CHANNEL): Uint8Array
   signatureHeader.setCreator(identity.serializeBinary());
   signatureHeader.setNonce(Buffer.alloc(24, 7));
   const header = new common.Header();
-  header.setChannelHeader(channelHeader.serializeBinary());
+  header.setChannelHeader(
+    Buffer.concat([channelHeader.serializeBinary(), timestampField(spec.timestamp)]),
+  );
   header.setSignatureHeader(signatureHeader.serializeBinary());
   const payload = new common.Payload();
   payload.setHeader(header);
@@ -92,6 +87,17 @@ export function buildEntry(spec: TransactionSpec, channel = CHANNEL): Uint8Array
   envelope.setPayload(payload.serializeBinary());
   envelope.setSignature(Buffer.alloc(70, 9));
   return envelope.serializeBinary();
+}
+
+/** common.ChannelHeader.timestamp; behind the other fields it means the same. */
+function timestampField(timestamp: TransactionSpec['timestamp']): Uint8Array {
+  if (timestamp === null) {
+    return new Uint8Array();
+  }
+  const [seconds, nanos] = timestamp ?? [1_700_000_000, 123_456_789];
+  const writer = new BinaryWriter().tag(3, WireType.LengthDelimited).fork();
+  writer.tag(1, WireType.Varint).int64(seconds).tag(2, WireType.Varint).int32(nanos);
+  return writer.join().finish();
 }
 
 function buildTransaction(spec: TransactionSpec): Uint8Array {

@@ -425,10 +425,10 @@ describe('a stop', () => {
 
   it('leaves one that hangs, and does not count it', async () => {
     const world = new World();
-    world.topics.before = (step) => {
+    world.topics.before = async (step) => {
       if (step === 'commit') {
         world.stop.abort();
-        return new Promise<void>(() => {});
+        await new Promise<never>(() => {});
       }
     };
     expect(await world.run(ONE)).toMatchObject({ blocks: 0, lastBlock: null });
