@@ -7,7 +7,6 @@
 import { Context, Contract, Returns, Transaction } from 'fabric-contract-api';
 import { type Batch, decodeBatch } from './batch.ts';
 import { checkDocument, checkKey, utf8Text, VersionsByKey } from './documents.ts';
-import { decodeEnvelope } from './envelope.ts';
 import {
   belongsTo,
   type PartitionIdentity,
@@ -25,6 +24,7 @@ import {
   type Layout,
   WATERMARK_TYPE,
 } from './ledger.ts';
+import { currentDocument } from './queries.ts';
 import { Refusal } from './refusal.ts';
 import { openState, type State } from './state.ts';
 import { adoptTransactions, Inheritable } from './transactions.ts';
@@ -231,7 +231,7 @@ export class BatchContract extends Contract {
         continue;
       }
       const key = utf8Text(keyBytes);
-      const current = readsCurrent ? await currentDocument(state, versions, key) : null;
+      const current = readsCurrent ? await documentSoFar(state, versions, key) : null;
       const record = { key, value, timestamp, stream, topic, partition, offset };
       const document = this.apply(record, current);
       const refusal = checkApplied(document, value);
@@ -256,17 +256,14 @@ function checkApplied(document: Applied, value: Uint8Array | null): RecordRefusa
   return checkDocument(document);
 }
 
-async function currentDocument(
+/** The document of a key, with the batch's earlier records applied. */
+async function documentSoFar(
   state: State,
   versions: VersionsByKey,
   key: string,
 ): Promise<Uint8Array | null> {
   const earlier = versions.latest(key);
-  if (earlier !== undefined) {
-    return earlier.document;
-  }
-  const stored = await state.get(key);
-  return stored === null ? null : (decodeEnvelope(stored).versions.at(-1)?.document ?? null);
+  return earlier === undefined ? currentDocument(state, key) : earlier.document;
 }
 
 function requireLayout(layout: Layout | null, identity: PartitionIdentity, batch: Batch): Layout {

@@ -5,8 +5,21 @@
  * records, or their endorsements differ and the lane stands still.
  */
 import { isUtf8 } from 'node:buffer';
-import { encodeEnvelope, type Version, type Writer } from './envelope.ts';
-import { DOCUMENT_BYTES_MAX, KEY_BYTES_MAX, type RecordRefusalCode } from './wire.ts';
+import {
+  decodeEnvelope,
+  type Envelope,
+  encodeEnvelope,
+  type Version,
+  type Writer,
+} from './envelope.ts';
+import {
+  DOCUMENT_BYTES_MAX,
+  integer,
+  KEY_BYTES_MAX,
+  parseObject,
+  type RecordRefusalCode,
+  text,
+} from './wire.ts';
 
 const NULL_BYTE = 0x00;
 const UNDERSCORE = 0x5f;
@@ -46,13 +59,55 @@ export function utf8Text(bytes: Uint8Array): string {
 }
 
 // The parser's error is dropped on purpose: its text differs between versions of the engine.
-function isJson(text: string): boolean {
+function isJson(json: string): boolean {
   try {
-    JSON.parse(text);
+    JSON.parse(json);
     return true;
   } catch {
     return false;
   }
+}
+
+/**
+ * The envelope of a value from the state.
+ *
+ * LevelDB gives back the bytes that were written. CouchDB keeps JSON as values of its own and writes
+ * it anew, with members in another order and numbers rounded: such a document is equal as JSON at
+ * best. The value in the block, and so every history, stays what was written.
+ *
+ * @throws TypeError when the value is not an envelope
+ */
+export function decodeStored(bytes: Uint8Array): Envelope {
+  try {
+    return decodeEnvelope(bytes);
+  } catch {
+    return decodeRewritten(parseObject(utf8Text(bytes), 'the stored value'));
+  }
+}
+
+function decodeRewritten(raw: Record<string, unknown>): Envelope {
+  const superseded = Array.isArray(raw.b) ? (raw.b as Record<string, unknown>[]) : [];
+  const earlier = superseded.map((each) => rewrittenVersion(each, each.o === '' ? null : each.o));
+  if (typeof raw.m === 'string') {
+    const writer: Writer = { kind: 'client', mspId: raw.m };
+    return { writer, versions: [...earlier, rewrittenVersion(raw, null)] };
+  }
+  const [shortId = '', offset = ''] = text(raw, 's').split(':');
+  return {
+    writer: { kind: 'source', shortId },
+    versions: [...earlier, rewrittenVersion(raw, offset)],
+  };
+}
+
+function rewrittenVersion(raw: Record<string, unknown>, offset: unknown): Version {
+  if (typeof raw.t !== 'number') {
+    throw new TypeError('t is not a number');
+  }
+  return {
+    offset: offset === null ? null : integer({ offset }, 'offset'),
+    timestamp: raw.t,
+    document: raw.d === undefined ? null : Buffer.from(JSON.stringify(raw.d)),
+  };
 }
 
 /**

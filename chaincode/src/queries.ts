@@ -2,7 +2,7 @@
  * Reading documents: current value, history and lists. Answers are bounded, so that every client can
  * receive them, and hold each document byte for byte.
  */
-import { utf8Text } from './documents.ts';
+import { decodeStored, utf8Text } from './documents.ts';
 import { decodeEnvelope, type Envelope, type Version } from './envelope.ts';
 import { readLayout } from './layout.ts';
 import type { Layout } from './ledger.ts';
@@ -28,7 +28,7 @@ const CODE_POINT_MAX = 0x10ffff;
 /** The document under a key, byte for byte; null when there is none or it was deleted. */
 export async function currentDocument(state: State, key: string): Promise<Uint8Array | null> {
   const stored = await state.get(key);
-  return stored === null ? null : currentVersion(decodeEnvelope(stored)).document;
+  return stored === null ? null : currentVersion(decodeStored(stored)).document;
 }
 
 /**
@@ -100,7 +100,7 @@ export async function listPage(
   do {
     const read = await state.page(next, end, READ_AHEAD);
     for (const { key, value } of read.entries) {
-      const envelope = decodeEnvelope(value);
+      const envelope = decodeStored(value);
       const version = currentVersion(envelope);
       if (version.document === null) {
         continue;

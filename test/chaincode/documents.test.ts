@@ -266,3 +266,35 @@ test('info tells the protocol and the limits', async () => {
     limits: { keyBytesMax: 512, documentBytesMax: 1_048_576, batchBytesMax: 8_388_608 },
   });
 });
+
+test('documents that CouchDB wrote anew can be read, equal as JSON', async () => {
+  const rewrite = (value: Record<string, unknown>) => Buffer.from(JSON.stringify(value));
+  const tombstone = { o: '3', t: 3 };
+  const values: [string, Buffer][] = [
+    ['a', rewrite({ d: { x: 1 }, s: 'abcdefgh:7', t: 9 })],
+    [
+      'b',
+      rewrite({ b: [{ d: 2, n: 1, o: '2', t: 2 }, tombstone], d: null, s: 'abcdefgh:4', t: 4 }),
+    ],
+    ['c', rewrite({ s: 'abcdefgh:5', t: 5 })],
+    ['d', rewrite({ d: 'client', m: 'Org2MSP', t: 6 })],
+  ];
+  network.ledger.commit([
+    {
+      txId: 'tx',
+      seconds: 1,
+      nanos: 0,
+      reads: new Map(),
+      writes: values.map(([key, value]) => ({ key, value })),
+    },
+  ]);
+  expect((await get('a')).text).toBe('{"x":1}');
+  expect((await get('b')).text).toBe('null');
+  expect((await get('c')).text).toMatch(/^NOT_FOUND: /);
+  const { documents } = JSON.parse((await list('')).text);
+  expect(documents).toMatchObject([
+    { key: 'a', timestamp: 9, source: { offset: '7' }, document: { x: 1 } },
+    { key: 'b', source: { offset: '4' }, document: null },
+    { key: 'd', mspId: 'Org2MSP', source: null, document: 'client' },
+  ]);
+});
