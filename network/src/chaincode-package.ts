@@ -30,6 +30,8 @@ export interface ChaincodeSource {
   readonly version: string;
   readonly label: string;
   readonly policy: string | undefined;
+  /** What was said about it, as opposed to taken from its package.json. */
+  readonly given: Pick<ChaincodeOptions, 'version' | 'label' | 'policy'>;
   /** SHA-256 over the names and bytes of what it runs from. */
   readonly digest: string;
 }
@@ -63,7 +65,16 @@ export async function inspectChaincode(options: ChaincodeOptions): Promise<Chain
   }
   shimCommand(folder);
   const digest = await digestOf(folder);
-  return { folder, name: options.name, version, label, policy: options.policy, digest };
+  const { name, policy } = options;
+  return { folder, name, version, label, policy, given: givenOf(options), digest };
+}
+
+function givenOf({ version, label, policy }: ChaincodeOptions): ChaincodeSource['given'] {
+  return {
+    ...(version === undefined ? {} : { version }),
+    ...(label === undefined ? {} : { label }),
+    ...(policy === undefined ? {} : { policy }),
+  };
 }
 
 async function readManifest(folder: string): Promise<{ version?: string; main?: string }> {

@@ -15,7 +15,7 @@ import { readState } from './state.ts';
 import { endpointsTable } from './table.ts';
 import { ensureTools } from './tools.ts';
 import { createTopology } from './topology.ts';
-import { OWN_CHAINCODE, up } from './up.ts';
+import { OWN_CHAINCODE, prepare, up } from './up.ts';
 
 const out = (text: string): void => {
   process.stdout.write(`${text}\n`);
@@ -118,6 +118,14 @@ function addUp(program: Command): void {
       out(endpointsTable(description, await channelHeights(description)));
       out(`Ready in ${seconds(result.elapsedMs)} s. Stop it with: shuttle-network down`);
     });
+}
+
+function addPrepare(program: Command): void {
+  const text = 'make identities and the channel for docker-compose.yml, start nothing';
+  withDir(program.command('prepare').description(text)).action(async (flags: DirFlag) => {
+    const dir = await prepare({ ...flags, progress: createProgress(process.stderr) });
+    out(`Made identities and the channel in ${dir}.`);
+  });
 }
 
 function addDown(program: Command): void {
@@ -230,7 +238,16 @@ function createProgram(): Command {
   const program = new Command('shuttle-network')
     .description('A real Fabric network and a real Kafka broker on this machine, without Docker')
     .showHelpAfterError();
-  for (const add of [addUp, addDown, addStatus, addLogs, addDeploy, addPackage, addTools]) {
+  for (const add of [
+    addUp,
+    addDown,
+    addStatus,
+    addLogs,
+    addDeploy,
+    addPackage,
+    addTools,
+    addPrepare,
+  ]) {
     add(program);
   }
   for (const command of [program, ...program.commands]) {

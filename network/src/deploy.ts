@@ -108,10 +108,9 @@ async function packaged(
       return [org.name, await writePackage(source, `127.0.0.1:${port}`, file)] as const;
     }),
   );
-  const { name, folder, version, label, policy } = source;
-  const definition = policy === undefined ? {} : { policy };
+  const { name, folder, version, given } = source;
   const packageIds = Object.fromEntries(ids);
-  return { name, folder, version, label, ...definition, sequence, slot, packageIds };
+  return { name, folder, version, given, sequence, slot, packageIds };
 }
 
 /** Where a chaincode's package for one organisation lies. */
@@ -137,7 +136,7 @@ async function define(
   const { peers } = context.topology;
   const definition: Definition = { ...chaincode, policy };
   const [orderer] = await Promise.all([
-    runningOrderer(context),
+    listeningOrderer(context),
     startGeneration(context, chaincode),
     ...peers.map((peer) =>
       installPackage(context, peer, packageFile(context, chaincode.name, peer.org.name)),
@@ -172,8 +171,12 @@ async function commitOnBoth(
   });
 }
 
-function runningOrderer(context: NetworkContext): Promise<Orderer> {
-  const probe = () => context.topology.orderers.find(({ name }) => context.isUp(name));
+/** The first ordering node that listens, wherever it runs. */
+function listeningOrderer(context: NetworkContext): Promise<Orderer> {
+  const probe = async (): Promise<Orderer | undefined> => {
+    for (const each of context.topology.orderers) if (!(await isFree(each.port))) return each;
+    return undefined;
+  };
   return waitFor(probe, { what: 'An ordering node', deadlineMs: LEDGER_DEADLINE_MS });
 }
 

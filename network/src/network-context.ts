@@ -16,7 +16,12 @@ export interface NetworkContext {
   readonly progress: Progress;
   /** True while the process that the state names runs. */
   readonly isUp: (name: string) => boolean;
-  /** @throws NetworkError PROCESS_DIED when it does not run. */
+  /**
+   * Says when a process that was started has ended; one that was never started here (its node runs
+   * in a container) is not missed.
+   *
+   * @throws NetworkError PROCESS_DIED.
+   */
   readonly requireUp: (name: string) => void;
   /** Starts a process unless it runs, and notes it. */
   readonly start: (spec: ProcessSpec) => Promise<void>;
@@ -42,7 +47,8 @@ export function createContext(
     logOf,
     tail: (name) => logTail(logOf(name)),
     requireUp: (name) => {
-      if (!isUp(name)) throw died({ name, logFile: logOf(name) });
+      const noted = store.current().processes[name] !== undefined;
+      if (noted && !isUp(name)) throw died({ name, logFile: logOf(name) });
     },
     start: async (spec) => {
       if (isUp(spec.name)) return;

@@ -14,9 +14,12 @@ export interface DeployedChaincode {
   /** Absolute folder that holds the chaincode. */
   readonly folder: string;
   readonly version: string;
-  readonly label: string;
-  /** A signature policy; absent means the channel's majority of organisations. */
-  readonly policy?: string;
+  /** What was said when it was deployed; the rest follows the folder's package.json. */
+  readonly given: {
+    readonly version?: string;
+    readonly label?: string;
+    readonly policy?: string;
+  };
   readonly sequence: number;
   /** Its place in the range of ports. */
   readonly slot: number;

@@ -84,6 +84,22 @@ export async function up(options: UpOptions): Promise<UpResult> {
   return { dir: layout.dir, ...done, elapsedMs: performance.now() - startedAt };
 }
 
+/**
+ * Makes identities, configuration and the channel's genesis block, and starts nothing: what
+ * docker-compose.yml needs.
+ */
+export async function prepare(options: Omit<UpOptions, 'chaincode'>): Promise<string> {
+  const { dir, progress = SILENT, ...given } = options;
+  const layout = createLayout(networkDir(dir));
+  resolveTopology(given, (await readState(layout))?.options);
+  const tools = await ensureTools(progress);
+  const lock = { what: `The network in ${layout.dir}`, deadlineMs: NETWORK_LOCK_MS };
+  await withLock(layout.lock, lock, async () => {
+    await ensureFabricMaterial(await openNetwork(layout, given, tools, progress));
+  });
+  return layout.dir;
+}
+
 /** Waits for both even if one fails, so that nothing is started after the lock is given back. */
 async function bothHalves<T>(kafka: Promise<void>, fabric: Promise<T>): Promise<T> {
   await Promise.allSettled([kafka, fabric]);
@@ -210,13 +226,7 @@ function chaincodesFor(
   const known = state?.chaincodes ?? [];
   if (known.length === 0) return [{ folder: OWN_CHAINCODE, name: 'shuttle' }];
   // The sequence is left out: what changed since then becomes the next one.
-  return known.map(({ folder, name, version, label, policy }) => ({
-    folder,
-    name,
-    version,
-    label,
-    ...(policy === undefined ? {} : { policy }),
-  }));
+  return known.map(({ folder, name, given }) => ({ folder, name, ...given }));
 }
 
 async function orderOnChannel(context: NetworkContext, orderer: Orderer): Promise<void> {
