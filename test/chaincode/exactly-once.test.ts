@@ -2,8 +2,14 @@ import '../support/stub-quiet.ts';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { ShuttleContract } from '../../chaincode/src/contract.ts';
 import { decodeEnvelope } from '../../chaincode/src/envelope.ts';
-import { decodePartitionState } from '../../chaincode/src/ledger.ts';
-import { decodeReceipt, encodeRecords, laneOf, sha256Hex } from '../../chaincode/src/wire.ts';
+import { decodePartitionState, encodeLayout } from '../../chaincode/src/ledger.ts';
+import {
+  decodeReceipt,
+  encodeRecords,
+  laneOf,
+  sha256Hex,
+  shortId,
+} from '../../chaincode/src/wire.ts';
 import { batchCall, LAYOUT, openCall, record } from '../support/stub-batches.ts';
 import { StubNetwork } from '../support/stub-network.ts';
 
@@ -338,4 +344,16 @@ test('an envelope costs at most 64 bytes a record, superseded ones included', as
     offset + 1n,
     offset + 2n,
   ]);
+});
+
+test('a partition that shares its short id with another one is refused everywhere', async () => {
+  const id = shortId('s', 't', 0, 'Org1MSP');
+  const other = { ...LAYOUT, stream: 'other', topic: 't', partition: 0, mspId: 'Org1MSP' };
+  const value = Buffer.from(encodeLayout(other));
+  const writes = [{ key: `\0layout\0${id}\0`, value }];
+  network.ledger.commit([{ txId: 'x', seconds: 1, nanos: 0, reads: new Map(), writes }]);
+  const watermarks = { fn: 'getWatermarks', args: ['s', 't', '0'] };
+  for (const call of [openCall(), batchCall(-1, three), watermarks]) {
+    expect((await network.evaluate(call)).text).toMatch(/^LAYOUT_MISMATCH: .*"stream":"other"/);
+  }
 });
