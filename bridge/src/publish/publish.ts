@@ -97,19 +97,28 @@ class Publisher {
     const watching = this.watchDeadline();
     try {
       await this.publishAll();
-    } catch (error) {
-      // What a stop interrupts is no failure.
-      if (!this.signal.aborted) {
-        throw error;
+      this.deadline.signal.throwIfAborted();
+    } catch (caught) {
+      // What a stop interrupts is no failure; a deadline is one.
+      const { aborted: late, reason } = this.deadline.signal;
+      if (late || !this.signal.aborted) {
+        throw this.told(late ? reason : caught);
       }
     } finally {
       this.finished.abort();
       await watching;
     }
-    if (this.deadline.signal.aborted) {
-      throw this.deadline.signal.reason;
-    }
     return { ...this.counts, lastBlock: this.lastBlock };
+  }
+
+  /** Says in log and meter what ended the run. */
+  private told(caught: unknown): ShuttleError {
+    const error = toShuttleError(caught);
+    const { channel } = this.options;
+    const fields = { channel, code: error.code, err: error.message, ...error.at };
+    this.deps.meter.failed(error.code);
+    this.deps.log.error(fields, 'stopped publishing');
+    return error;
   }
 
   private async publishAll(): Promise<void> {
@@ -131,7 +140,7 @@ class Publisher {
     try {
       const tail = await this.kafka(orAborted(sink.open(), this.signal));
       const tip = checkTail(tail, identity);
-      this.outage.recovered('kafka');
+      this.outage.answered('kafka');
       this.settle(tip?.number ?? null);
       await this.pump(sink, tip, reader);
       return true;
@@ -240,7 +249,7 @@ class Publisher {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const answer = await orAborted(call(), this.signal);
-        this.outage.recovered(side);
+        this.outage.answered(side);
         return answer;
       } catch (caught) {
         const error = toShuttleError(caught);

@@ -106,7 +106,7 @@ class BlockReader {
         }
         if (height === this.next) {
           // No block will come soon to show that the peer is back.
-          outage.recovered('fabric');
+          outage.answered('fabric');
         }
         return;
       }
@@ -114,7 +114,7 @@ class BlockReader {
         said = true;
         log.warn(fields, 'found the peer behind the topic, waiting');
       }
-      outage.recovered('fabric');
+      outage.answered('fabric');
       await clock.sleep(PEER_BEHIND_POLL_MS, this.signal);
     }
   }
@@ -125,7 +125,7 @@ class BlockReader {
       if (this.signal.aborted) {
         return;
       }
-      outage.recovered('fabric');
+      outage.answered('fabric');
       this.attempt = 0;
       this.queue.push(this.prepare(bytes));
       while (!this.queue.hasRoom() && !this.signal.aborted) {

@@ -38,6 +38,7 @@ export class Outage {
   private readonly meter: Meter;
   private readonly clock: Clock;
   private readonly since = new Map<Side, number>();
+  private readonly reached = new Set<Side>();
   /** What went wrong last, for the error of a deadline. */
   last: ShuttleError | null = null;
 
@@ -56,15 +57,21 @@ export class Outage {
       return;
     }
     this.since.set(side, this.clock.now());
+    this.reached.delete(side);
     this.meter.reachable(side, false);
     this.log.warn(fields, 'lost the far side, waiting');
   }
 
-  recovered(side: Side): void {
+  /** To be called whenever a side has answered. */
+  answered(side: Side): void {
+    if (this.reached.has(side)) {
+      return;
+    }
+    this.reached.add(side);
+    this.meter.reachable(side, true);
     const start = this.since.get(side);
     if (start !== undefined) {
       this.since.delete(side);
-      this.meter.reachable(side, true);
       const fields = { side, duration_ms: this.clock.now() - start };
       this.log.info(fields, 'reached the far side again');
     }

@@ -32,6 +32,7 @@ class World {
   readonly stop = new AbortController();
   readonly metered: { number: bigint; transactions: number }[] = [];
   readonly reachable: [string, boolean][] = [];
+  readonly failed: string[] = [];
 
   constructor(chain: BuiltBlock[] = chainOf(6)) {
     this.chain = chain;
@@ -42,6 +43,7 @@ class World {
     const meter: Meter = {
       ...silentMeter,
       blockPublished: (number, transactions) => this.metered.push({ number, transactions }),
+      failed: (code) => this.failed.push(code),
       reachable: (side, yes) => this.reachable.push([side, yes]),
     };
     const { ledger, clock, log, topics } = this;
@@ -121,6 +123,15 @@ describe('publishing', () => {
     expect(world.topics.blocks).toEqual(numbers(4));
     expect(world.topics.open).toBe(0);
     expect(world.ledger.streams).toBe(0);
+  });
+
+  it('says of both sides that they answer, once', async () => {
+    const world = new World();
+    await world.run();
+    expect(world.reachable).toEqual([
+      ['fabric', true],
+      ['kafka', true],
+    ]);
   });
 
   it('publishes blocks alone when asked to', async () => {
@@ -204,7 +215,7 @@ describe('when Kafka fails', () => {
     await world.run();
     expect(world.said('lost the far side, waiting')).toBe(1);
     expect(world.said('reached the far side again')).toBe(1);
-    expect(world.reachable).toEqual([
+    expect(world.reachable.filter(([side]) => side === 'kafka')).toEqual([
       ['kafka', false],
       ['kafka', true],
     ]);
@@ -219,6 +230,8 @@ describe('when Kafka fails', () => {
     };
     await expect(world.run(ONE)).rejects.toEqual(refusal('PUBLISHER_FENCED'));
     expect(world.topics.blocks).toEqual(numbers(2));
+    expect(world.said('stopped publishing')).toBe(1);
+    expect(world.failed).toEqual(['PUBLISHER_FENCED']);
   });
 
   it('stops at what does not pass by itself, a defect included', async () => {
@@ -267,7 +280,7 @@ describe('when the peer fails', () => {
     await world.run();
     expect(world.topics.blocks).toEqual(numbers(6));
     expect(world.said('lost the far side, waiting')).toBe(1);
-    expect(world.reachable).toEqual([
+    expect(world.reachable.filter(([side]) => side === 'fabric')).toEqual([
       ['fabric', false],
       ['fabric', true],
     ]);
