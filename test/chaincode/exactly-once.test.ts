@@ -4,6 +4,8 @@ import { ShuttleContract } from '../../chaincode/src/contract.ts';
 import { decodeEnvelope } from '../../chaincode/src/envelope.ts';
 import { decodePartitionState, encodeLayout } from '../../chaincode/src/ledger.ts';
 import {
+  BATCH_BYTES_MAX,
+  BATCH_RECORDS_MAX,
   decodeReceipt,
   encodeRecords,
   laneOf,
@@ -220,7 +222,11 @@ describe('a batch that does not hold together', () => {
     ['an offset twice', batchCall(-1, [record(1, 'a', '1'), record(1, 'a', '2')]), /^BATCH_INV/],
     ['a watermark within itself', batchCall(2, three), /^BATCH_INVALID/],
     ['another layout', batchCall(-1, three, { layout: sha256Hex('') }), /^LAYOUT_MISMATCH/],
-    ['a lane that the layout has not', batchCall(-1, three, { lane: 1 }), /^LANE_MISMATCH/],
+    [
+      'a lane that the layout has not',
+      batchCall(-1, three, { lane: 1 }),
+      /^LANE_MISMATCH: .* no lane 1\./,
+    ],
     ['an unopened partition', batchCall(-1, three, { partition: 1 }), /^LAYOUT_MISSING/],
     ['no header', { ...batchCall(-1, three), args: ['{}'] }, /^BATCH_INVALID/],
     ['no JSON as header', { ...batchCall(-1, three), args: ['{'] }, /^BATCH_INVALID/],
@@ -248,6 +254,17 @@ describe('a batch that does not hold together', () => {
     const call = batchCall(-1, three, { digest: sha256Hex(bytes) });
     const answer = await network.submit({ ...call, transient: { records: bytes } });
     expect(answer.text).toMatch(/^BATCH_INVALID: /);
+  });
+
+  test('with too many records or bytes is refused whole', async () => {
+    const many = Array.from({ length: BATCH_RECORDS_MAX + 1 }, (_, n) => record(n, 'k', '1'));
+    expect((await network.submit(batchCall(-1, many))).text).toMatch(/^BATCH_INVALID: .* 5000 /);
+    const fits = await network.submit(batchCall(-1, many.slice(1)));
+    expect(decodeReceipt(fits.text).applied).toBe(BATCH_RECORDS_MAX);
+    const large = record(9_999, 'k', Buffer.alloc(BATCH_BYTES_MAX - 24, 0x20));
+    expect((await network.submit(batchCall(5000, [large]))).text).toMatch(
+      /^BATCH_INVALID: .* byte/,
+    );
   });
 
   test('with a timestamp that JSON cannot hold is refused whole', async () => {
