@@ -93,7 +93,10 @@ async function follow(plan: Plan): Promise<{ topics: MemoryTopics; faults: numbe
     runs += 1;
     stop = new AbortController();
     await start(stop.signal);
-    await Promise.all(twins.splice(0));
+    // A twin may have started another one.
+    while (twins.length > 0) {
+      await Promise.all(twins.splice(0));
+    }
   } while (topics.blocks.length < CHAIN.length && runs < 200);
   return { topics, faults, runs };
 }
