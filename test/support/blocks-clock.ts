@@ -1,4 +1,4 @@
-/** Time that passes only when nothing else is left to do: waits cost nothing and keep their order. */
+/** Time that passes only when nothing else is left to do: waits are free and keep their order. */
 import type { Clock } from '../../bridge/src/ports.ts';
 
 /** Turns of the event loop without a new timer before the clock moves on. */

@@ -24,7 +24,7 @@ export function checkBlock(block: Block, tip: ChainTip | null): void {
   checkChain(block, tip);
 }
 
-/** data_hash is the SHA-256 of the data entries, one after another (protoutil.ComputeBlockDataHash). */
+/** data_hash is the SHA-256 of the entries, one after another (protoutil.ComputeBlockDataHash). */
 export function checkDataHash(block: Block): void {
   const hash = createHash('sha256');
   for (const entry of block.entries) {

@@ -1,4 +1,4 @@
-/** Exact bytes of a block -> header, data entries, metadata. Everything is a view, nothing a copy. */
+/** Exact bytes of a block -> header, data entries, metadata. All are views, nothing is copied. */
 import { createHash } from 'node:crypto';
 import { ShuttleError } from '../errors.ts';
 import {
@@ -74,7 +74,7 @@ export function decodeBlock(bytes: Uint8Array): Block {
   if (validationCodes.length !== entries.length) {
     throw new ShuttleError(
       'BLOCK_INVALID',
-      `The block has ${entries.length} transactions and ${validationCodes.length} validation codes.`,
+      `There are ${validationCodes.length} validation codes for ${entries.length} transactions.`,
       { at },
     );
   }
