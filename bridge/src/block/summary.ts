@@ -28,7 +28,8 @@ export interface Transaction {
 
 /**
  * Reads entry `index` of a block. An invalid transaction may be any bytes that somebody signed:
- * what cannot be read of it is left out. A valid one was read by every peer, so it must be readable.
+ * what cannot be read of it is left out. A valid one was read by every peer, so it must be
+ * readable.
  *
  * @throws ShuttleError BLOCK_INVALID when a valid transaction cannot be decoded
  */
