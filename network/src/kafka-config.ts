@@ -45,6 +45,8 @@ export function brokerProperties(
     'group.initial.rebalance.delay.ms': 0,
     // The default of 2 s decides how long a broker stays fenced at start.
     'broker.heartbeat.interval.ms': 500,
+    // A killed broker that comes back waits until its former self counts as gone (default 9 s).
+    'broker.session.timeout.ms': 6000,
     // The default of 128 MiB is a quarter of this broker's heap.
     'log.cleaner.dedupe.buffer.size': 16 * 1024 * 1024,
     ...internalTopics(replicas, inSync),

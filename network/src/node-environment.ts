@@ -6,8 +6,12 @@ import type { Orderer, Peer, Topology } from './topology.ts';
 export type Environment = Readonly<Record<string, string>>;
 
 const LOOPBACK = '127.0.0.1';
-/** One info line per gRPC call would cost more than it tells. */
-const LOGGING = 'info:comm.grpc.server=warning';
+/** One info line per gRPC call or connection would cost more than it tells. */
+const LOGGING: Environment = {
+  FABRIC_LOGGING_SPEC: 'info:grpc,comm.grpc.server=warning',
+  // The default paints with escape codes, which have no place in a file.
+  FABRIC_LOGGING_FORMAT: '%{time:2006-01-02 15:04:05.000} %{level:.4s} [%{module}] %{message}',
+};
 
 /** What a peer is told beside core.yaml. Only paths differ between this and docker-compose.yml. */
 export function peerEnvironment(topology: Topology, peer: Peer, layout: Layout): Environment {
@@ -16,7 +20,7 @@ export function peerEnvironment(topology: Topology, peer: Peer, layout: Layout):
   const address = `localhost:${peer.port}`;
   return {
     FABRIC_CFG_PATH: layout.config,
-    FABRIC_LOGGING_SPEC: LOGGING,
+    ...LOGGING,
     CORE_PEER_ID: peer.host,
     CORE_PEER_ADDRESS: address,
     CORE_PEER_LISTENADDRESS: `${LOOPBACK}:${peer.port}`,
@@ -75,7 +79,7 @@ export function ordererEnvironment(
   ) as [string, string, string];
   return {
     FABRIC_CFG_PATH: layout.config,
-    FABRIC_LOGGING_SPEC: LOGGING,
+    ...LOGGING,
     ORDERER_GENERAL_LISTENADDRESS: LOOPBACK,
     ORDERER_GENERAL_LISTENPORT: String(orderer.port),
     ORDERER_GENERAL_LOCALMSPID: 'OrdererMSP',

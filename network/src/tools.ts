@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NetworkError } from './errors.ts';
 import { exists } from './files.ts';
@@ -100,6 +100,7 @@ async function ensureFolder(
   };
   await withLock(`${folder}.lock`, lock, async () => {
     if (await exists(folder)) return;
+    await removeLeftovers(folder);
     const task = progress.long(sentence);
     const temporary = await mkdtemp(`${folder}.tmp-`);
     try {
@@ -110,6 +111,14 @@ async function ensureFolder(
       task.end();
     }
   });
+}
+
+/** What a killed build left; under the lock nobody else is building this. */
+async function removeLeftovers(folder: string): Promise<void> {
+  const prefix = `${basename(folder)}.tmp-`;
+  for (const name of await readdir(dirname(folder))) {
+    if (name.startsWith(prefix)) await rm(join(dirname(folder), name), { recursive: true });
+  }
 }
 
 async function buildFabric(folder: string): Promise<void> {
