@@ -69,12 +69,12 @@ export class BatchContract extends Contract {
   }
 
   /**
-   * Decides about one record; override it with one's own rules. Without rules of its own, a record's
-   * value becomes the document as it is.
+   * Decides about one record; override it with one's own rules. Without rules of its own, a
+   * record's value becomes the document as it is.
    *
-   * It must depend on nothing but its arguments: every endorser has to decide the same. The document
-   * is stored byte for byte and must be JSON. An error that it throws fails the whole batch and
-   * stops the lane; a record that is at fault itself is REFUSED.
+   * It must depend on nothing but its arguments: every endorser has to decide the same. The
+   * document is stored byte for byte and must be JSON. An error that it throws fails the whole
+   * batch and stops the lane; a record that is at fault itself is REFUSED.
    *
    * @param record - its key and value have passed all checks
    * @param current - the document that the key has, with the batch's earlier records applied; null
@@ -86,8 +86,9 @@ export class BatchContract extends Contract {
   }
 
   /**
-   * Whether `apply` is given the current document. Off, because a read for each record costs several
-   * times the throughput. It cannot cause conflicts: only a key's own lane writes the key.
+   * Whether `apply` is given the current document. Off, because a read for each record costs
+   * several times the throughput. It causes no conflicts: a batch's keys are written by its own
+   * lane only.
    */
   protected readsCurrent(): boolean {
     return false;

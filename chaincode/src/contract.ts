@@ -94,8 +94,9 @@ export class ShuttleContract extends BatchContract {
 
   /**
    * The versions of a key, newest first: {"versions":[{"txId","timestamp","mspId","source",
-   * "deleted","document"}],"bookmark"}. `timestamp` is the transaction's, in ms; `source` is {"stream",
-   * "topic","partition","offset","timestamp"}, or null for a client's version; `document` is verbatim.
+   * "deleted","document"}],"bookmark"}. `timestamp` is the transaction's, in ms; `source` is
+   * {"stream","topic","partition","offset","timestamp"}, or null for a client's version;
+   * `document` is verbatim.
    *
    * @param pageSize - 1 to PAGE_SIZE_MAX; a page may end earlier, before PAGE_BYTES_MAX
    * @param bookmark - '' or the one of the page before; it is '' on the last page
@@ -114,7 +115,8 @@ export class ShuttleContract extends BatchContract {
    * {"documents":[{"key","timestamp","mspId","source","document"}],"bookmark"}. `timestamp` is the
    * version's; the other members are getHistory's.
    *
-   * @param pageSize - 1 to PAGE_SIZE_MAX; a page may end earlier, and only '' as bookmark is the end
+   * @param pageSize - 1 to PAGE_SIZE_MAX; a page may end earlier, and only '' as bookmark is the
+   *   end
    * @throws Refusal ARGUMENT_INVALID
    */
   @Transaction(false)

@@ -71,9 +71,9 @@ function isJson(json: string): boolean {
 /**
  * The envelope of a value from the state.
  *
- * LevelDB gives back the bytes that were written. CouchDB keeps JSON as values of its own and writes
- * it anew, with members in another order and numbers rounded: such a document is equal as JSON at
- * best. The value in the block, and so every history, stays what was written.
+ * LevelDB gives back the bytes that were written. CouchDB keeps JSON as values of its own and
+ * writes it anew, with members in another order and numbers rounded: such a document is equal as
+ * JSON at best. The value in the block, and so every history, stays what was written.
  *
  * @throws TypeError when the value is not an envelope
  */

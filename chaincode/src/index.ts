@@ -1,6 +1,6 @@
 /**
- * The chaincode's entry for fabric-chaincode-node, and the library for chaincode of one's own: extend
- * BatchContract, override `apply`, and export the class in `contracts`.
+ * The chaincode's entry for fabric-chaincode-node, and the library for chaincode of one's own:
+ * extend BatchContract, override `apply`, and export the class in `contracts`.
  */
 import { ShuttleContract } from './contract.ts';
 

@@ -100,7 +100,8 @@ export function encodePartitionState(
   layout: string | null,
   watermarks: readonly (string | null)[],
 ): string {
-  return `{"layout":${layout ?? 'null'},"watermarks":[${watermarks.map((w) => w ?? 'null').join(',')}]}`;
+  const entries = watermarks.map((watermark) => watermark ?? 'null').join(',');
+  return `{"layout":${layout ?? 'null'},"watermarks":[${entries}]}`;
 }
 
 /** @throws TypeError naming the member that is missing or of another type */

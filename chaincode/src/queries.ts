@@ -1,6 +1,6 @@
 /**
- * Reading documents: current value, history and lists. Answers are bounded, so that every client can
- * receive them, and hold each document byte for byte.
+ * Reading documents: current value, history and lists. Answers are bounded, so that every client
+ * can receive them, and hold each document byte for byte.
  */
 import { decodeStored, utf8Text } from './documents.ts';
 import { decodeEnvelope, type Envelope, type Version } from './envelope.ts';
@@ -73,8 +73,8 @@ export async function historyPage(
 }
 
 /**
- * One page of the documents whose key starts with a prefix, in the order of their keys; deleted ones
- * are left out. A bookmark is the key that the page starts with.
+ * One page of the documents whose key starts with a prefix, in the order of their keys; deleted
+ * ones are left out. A bookmark is the key that the page starts with.
  *
  * @throws Refusal ARGUMENT_INVALID
  */

@@ -1,8 +1,8 @@
 /**
  * Runs contracts as a service that peers connect to.
  *
- * `fabric-chaincode-node server` does the same, but does not stop in order: in a container, where it
- * is process 1, SIGTERM would not even end it.
+ * `fabric-chaincode-node server` does the same, but does not stop in order: in a container, where
+ * it is process 1, SIGTERM would not even end it.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

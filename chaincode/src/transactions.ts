@@ -1,13 +1,15 @@
 /**
  * Lets contracts inherit transactions without sharing them.
  *
- * fabric-contract-api keeps the list of a class's transactions as metadata on its prototype, and its
- * decorators change the list that they find - for a subclass, the one of the base class. So the
+ * fabric-contract-api keeps the list of a class's transactions as metadata on its prototype, and
+ * its decorators change the list that they find - for a subclass, the one of the base class. So the
  * transactions of one subclass turn up in its siblings. Here a base class gives its list away
  * (@Inheritable), and each instance gets a list of its own, which nothing else can reach.
  */
 
-/** Where fabric-contract-api's decorators keep the transactions; the test of the metadata guards it. */
+/**
+ * Where fabric-contract-api's decorators keep the transactions; the test of the metadata guards it.
+ */
 const TRANSACTIONS = 'fabric:transactions';
 
 interface TransactionMetadata {

@@ -1,9 +1,9 @@
 /**
- * Where a batch stands to its lane's watermark. Pure: this is the whole of "exactly once, in order",
- * so it is small enough to be checked by properties.
+ * Where a batch stands to its lane's watermark. Pure: this is the whole of "exactly once, in
+ * order", so it is small enough to be checked by properties.
  *
- * A lane's watermark is the offset of the last record that the ledger finished on it. Whoever cuts a
- * batch names the watermark that it continues from (`after`) and puts in every record of the lane
+ * A lane's watermark is the offset of the last record that the ledger finished on it. Whoever cuts
+ * a batch names the watermark that it continues from (`after`) and puts in every record of the lane
  * behind it. Thus records at or below the watermark are repeated and dropped; a watermark below
  * `after` means that records in between are missing; everything else is new, in order.
  */

@@ -2,7 +2,8 @@
  * The wire format between bridge and chaincode: batch header, records, receipt, lanes and limits.
  *
  * Pure, without any Fabric import, because both ends import it: a rule that stands here once cannot
- * be guessed differently on the two sides. The ledger's own values are in envelope.ts and ledger.ts.
+ * be guessed differently on the two sides. The ledger's own values are in envelope.ts and
+ * ledger.ts.
  */
 import { createHash, hash as digestOf } from 'node:crypto';
 
@@ -60,7 +61,9 @@ export const RECORD_REFUSALS: Readonly<Record<RecordRefusalCode, string>> = {
   RULE_REFUSED: "The contract's own rule refused the record.",
 };
 
-/** A Kafka record as it travels: `timestamp` in ms since the epoch, `value` null deletes the key. */
+/**
+ * A Kafka record as it travels: `timestamp` in ms since the epoch, `value` null deletes the key.
+ */
 export interface WireRecord {
   readonly offset: bigint;
   readonly timestamp: number;
@@ -203,8 +206,8 @@ export function sha256Hex(bytes: Uint8Array | string): string {
 
 /**
  * The lane of a document key: the first 8 bytes of its SHA-256 as an unsigned integer, modulo
- * `lanes`. Not Kafka's murmur2: with the partitioner's own hash, lanes would be skewed. Lane 0 for a
- * record without a key, which only waits there to be refused.
+ * `lanes`. Not Kafka's murmur2: with the partitioner's own hash, lanes would be skewed. Lane 0 for
+ * a record without a key, which only waits there to be refused.
  */
 export function laneOf(key: Uint8Array, lanes: number): number {
   if (key.length === 0) {

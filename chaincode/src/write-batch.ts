@@ -3,12 +3,12 @@
  * is worth a factor of two to four in throughput. Fabric 3.1 has it; fabric-shim 2.5.8 has not.
  *
  * A peer says in its READY message whether it takes write batches, and an older one closes the
- * chaincode's whole stream on a message type that it does not know. So the offer is read from READY,
- * for each stream, and never assumed. fabric-shim drops READY's payload and has no way to send a
- * message of one's own, hence the hook below: it relies on three private members of fabric-shim
- * (`chat`, `_stream`, `_askPeerAndListen`), which is why fabric-shim is pinned exactly and a test
- * names them. Message types are numbers here: two versions of fabric-protos share one global
- * namespace, and the older one knows no names for the newer types.
+ * chaincode's whole stream on a message type that it does not know. So the offer is read from
+ * READY, for each stream, and never assumed. fabric-shim drops READY's payload and has no way to
+ * send a message of one's own, hence the hook below: it relies on three private members of
+ * fabric-shim (`chat`, `_stream`, `_askPeerAndListen`), which is why fabric-shim is pinned exactly
+ * and a test names them. Message types are numbers here: two versions of fabric-protos share one
+ * global namespace, and the older one knows no names for the newer types.
  */
 import { type ChaincodeMessage, ChaincodeMessageHandler } from 'fabric-shim/lib/handler.js';
 
@@ -148,8 +148,8 @@ function writeVarint(out: Buffer, value: number, at: number): number {
 
 /**
  * How many writes a message may hold according to READY's payload, ChaincodeAdditionalParams
- * {bool use_write_batch = 1; uint32 max_size_write_batch = 2}; 0 when write batches are not offered.
- * A payload that is not understood offers nothing: putState works with every peer.
+ * {bool use_write_batch = 1; uint32 max_size_write_batch = 2}; 0 when write batches are not
+ * offered. A payload that is not understood offers nothing: putState works with every peer.
  */
 export function writesMaxOf(payload: Uint8Array): number {
   let use = 0;

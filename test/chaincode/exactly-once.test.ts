@@ -75,7 +75,7 @@ describe('a batch', () => {
     );
   });
 
-  test('that is sent again is refused as repeated, so no empty transaction is ordered', async () => {
+  test('that is sent again is refused as repeated: no empty transaction is ordered', async () => {
     await network.submit(batchCall(-1, three));
     const again = await network.submit(batchCall(-1, three));
     expect(again.text).toMatch(/^REPEATED: .* offset 5/);
@@ -96,7 +96,7 @@ describe('a batch', () => {
     expect(answer.text).toBe('GAP: Lane 0 is finished up to offset 0; the batch continues from 2.');
   });
 
-  test('of a zombie loses against the one that was ordered first, and changes nothing', async () => {
+  test('of a zombie loses against what was ordered first, and changes nothing', async () => {
     const mine = await network.evaluate(batchCall(-1, three));
     const zombie = await network.evaluate(batchCall(-1, three.slice(0, 2)));
     expect(network.commit([zombie, mine])).toEqual(['VALID', 'MVCC_READ_CONFLICT']);

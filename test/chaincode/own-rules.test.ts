@@ -11,7 +11,9 @@ import { decodeReceipt } from '../../chaincode/src/wire.ts';
 import { batchCall, openCall, record } from '../support/stub-batches.ts';
 import { StubNetwork } from '../support/stub-network.ts';
 
-/** Keeps a sum for each key; a zero is refused, a result of 13 is not JSON, 99 breaks the contract. */
+/**
+ * Keeps a sum for each key; a zero is refused, a result of 13 is not JSON, 99 breaks the contract.
+ */
 class SumContract extends BatchContract {
   constructor() {
     super('sum');
