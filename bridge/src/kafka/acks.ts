@@ -36,7 +36,8 @@ const REFUSALS = [
 export function createAcks(port: AcksPort, clock: Clock): Acks {
   const waiting = new Map<string, Waiting>();
   const closing = new AbortController();
-  let running: Promise<void> | null = null;
+  let active = false;
+  let running: Promise<void> = Promise.resolve();
 
   const settle = (entries: Iterable<Waiting>, committed: boolean): void => {
     for (const entry of entries) {
@@ -79,10 +80,15 @@ export function createAcks(port: AcksPort, clock: Clock): Acks {
     }
   };
 
+  const takeAll = (): Waiting[] => {
+    const entries = [...waiting.values()];
+    waiting.clear();
+    return entries;
+  };
+
   const run = async (): Promise<void> => {
     for (let attempt = 1; waiting.size > 0 && !closing.signal.aborted; ) {
-      const entries = [...waiting.values()];
-      waiting.clear();
+      const entries = takeAll();
       const owned = entries.filter((entry) => port.isOwned(entry.owned));
       settle(
         entries.filter((entry) => !owned.includes(entry)),
@@ -94,8 +100,9 @@ export function createAcks(port: AcksPort, clock: Clock): Acks {
         await clock.sleep(backOffMs(attempt++, clock.random()), closing.signal);
       }
     }
-    settle(waiting.values(), false);
-    waiting.clear();
+    settle(takeAll(), false);
+    // In the same step as the last look at what waits: a later ack would wait for ever.
+    active = false;
   };
 
   const ack = (owned: Owned, offset: bigint, metadata: string): Promise<boolean> => {
@@ -114,9 +121,10 @@ export function createAcks(port: AcksPort, clock: Clock): Acks {
         settle(entry === undefined ? [] : [entry], false);
         waiting.set(name, { owned, offset, metadata, settle: [resolve], refuse: [reject] });
       }
-      running ??= run().finally(() => {
-        running = null;
-      });
+      if (!active) {
+        active = true;
+        running = run();
+      }
     });
   };
 

@@ -8,17 +8,8 @@ import { readBlockTail } from './block-tail.ts';
 import type { KafkaClient } from './client.ts';
 import { isFenced, toKafkaError } from './errors.ts';
 import { createReader, type PartitionReader } from './reader.ts';
-import { createPartitioner, sendRecords } from './sender.ts';
+import { createPartitioner, producerRetry, sendRecords } from './sender.ts';
 import { readTopicFacts, type TopicFacts } from './topic-facts.ts';
-
-const RETRY = {
-  // kafkajs' own 300 ms would be waited at the begin of every transaction.
-  initialRetryTime: 10,
-  multiplier: 1.4,
-  maxRetryTime: 1_000,
-  // The deadline ends it: kafkajs loses records when it gives up by itself.
-  retries: Number.MAX_SAFE_INTEGER,
-};
 
 export interface BlockSinkOptions {
   readonly blocksTopic: string;
@@ -95,7 +86,7 @@ export function createBlockSink(
       transactionTimeout: options.transactionTimeoutMs ?? PUBLISH_TRANSACTION_TIMEOUT_MS,
       allowAutoTopicCreation: false,
       createPartitioner,
-      retry: RETRY,
+      retry: producerRetry(deadlineMs),
     });
     await producer.connect();
     // Only a transaction fences the older instances and settles theirs; connecting does not.
@@ -107,8 +98,12 @@ export function createBlockSink(
     if (producer === null) {
       throw new ShuttleError('PRODUCE_FAILED', 'The block sink is not open.');
     }
-    const transaction = await producer.transaction();
+    const mine = producer;
+    const transaction = await mine.transaction();
     await sendRecords(transaction, records, sending);
+    if (mine !== producer) {
+      throw new ShuttleError('PRODUCE_FAILED', 'The deadline had passed before the commit.');
+    }
     await transaction.commit();
   };
 

@@ -6,19 +6,11 @@ import type { Clock, DeadLetter, DeadLetters } from '../ports.ts';
 import type { OutputHeader, OutputRecord } from '../values.ts';
 import type { KafkaClient } from './client.ts';
 import { toKafkaError } from './errors.ts';
-import { createPartitioner, sendRecords } from './sender.ts';
+import { createPartitioner, producerRetry, sendRecords } from './sender.ts';
 import { readTopicFacts, type TopicFacts } from './topic-facts.ts';
 
 /** A send that takes longer is given up, and made again by a new producer. */
 const SEND_DEADLINE_MS = 20_000;
-const RETRY = {
-  initialRetryTime: 10,
-  multiplier: 1.4,
-  maxRetryTime: 1_000,
-  // Fewer would let kafkajs give up a send and reuse its sequence number for the next one.
-  retries: Number.MAX_SAFE_INTEGER,
-};
-
 export const DEAD_LETTERS_SUFFIX = '.dead-letters';
 export const deadLetterTopic = (source: string): string => `${source}${DEAD_LETTERS_SUFFIX}`;
 
@@ -97,7 +89,7 @@ export function createDeadLetters(
         maxInFlightRequests: 1,
         allowAutoTopicCreation: false,
         createPartitioner,
-        retry: RETRY,
+        retry: producerRetry(SEND_DEADLINE_MS),
       });
       await producer.connect();
     }

@@ -1,11 +1,19 @@
 /** Sends records through a kafkajs producer as batches of at most so many bytes a partition. */
-import type { ICustomPartitioner, Message, ProducerBatch, RecordMetadata } from 'kafkajs';
+import type {
+  ICustomPartitioner,
+  Message,
+  ProducerBatch,
+  RecordMetadata,
+  RetryOptions,
+} from 'kafkajs';
 import { ShuttleError } from '../errors.ts';
 import type { OutputRecord } from '../values.ts';
 import { CODEC_GZIP, CODEC_NONE } from './codecs.ts';
 import { type BatchWriter, createBatchWriter, type EncodedRecords } from './encode-records.ts';
 import { partitionOf } from './murmur2.ts';
 import type { KafkaCompression } from './options.ts';
+
+const RETRY_WAIT_MS_MAX = 1_000;
 
 /** A kafkajs producer or transaction. */
 export interface BatchSender {
@@ -81,6 +89,21 @@ function messagesOf(groups: Record<string, EncodedRecords>): Message[] {
   const messages: Message[] = [];
   Object.defineProperty(messages, 'reduce', { value: () => groups });
   return messages;
+}
+
+/**
+ * kafkajs loses or repeats records when a producer goes on after it gave up a send, so it retries
+ * beyond the deadline of the caller, who then throws the producer away. Not for ever, though: what
+ * is thrown away would never end.
+ */
+export function producerRetry(deadlineMs: number): RetryOptions {
+  return {
+    // kafkajs' own 300 ms would be waited at the begin of every transaction.
+    initialRetryTime: 10,
+    multiplier: 1.4,
+    maxRetryTime: RETRY_WAIT_MS_MAX,
+    retries: Math.ceil(20 + (1.25 * deadlineMs) / RETRY_WAIT_MS_MAX),
+  };
 }
 
 /** Records are grouped before kafkajs sees them, so it has nothing to choose. */
