@@ -91,6 +91,12 @@ describe('a document', () => {
     expect(answer.endorsement.writes).toEqual([]);
   });
 
+  test('may have the longest key', async () => {
+    const key = 'é'.repeat(256);
+    await set(key, '1');
+    expect((await get(key)).text).toBe('1');
+  });
+
   test('may hold U+FFFD, and may be nested as deep as it is long', async () => {
     await set('\ufffd', '"\ufffd"');
     expect((await get('\ufffd')).text).toBe('"\ufffd"');

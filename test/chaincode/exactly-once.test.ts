@@ -298,8 +298,10 @@ describe('openPartition', () => {
   });
 
   test('refuses a lane hash that it does not know', async () => {
+    network = new StubNetwork([ShuttleContract]);
     const answer = await network.submit(openCall({ ...LAYOUT, hashVersion: 2 }));
-    expect(answer.text).toMatch(/^LAYOUT_MISMATCH: /);
+    expect(answer.text).toMatch(/^LAYOUT_MISMATCH: The lane hash version is 2; /);
+    expect(answer.endorsement.writes).toEqual([]);
   });
 
   test.each([
