@@ -1,5 +1,4 @@
 /** `ports.BlockSink` on kafkajs: one transactional producer whose id is the blocks topic's name. */
-import type { Producer } from 'kafkajs';
 import { ShuttleError } from '../errors.ts';
 import { PUBLISH_DEADLINE_MS, PUBLISH_TRANSACTION_TIMEOUT_MS } from '../limits.ts';
 import type { BlockSink, BlockTail, Clock } from '../ports.ts';
@@ -8,7 +7,7 @@ import { readBlockTail } from './block-tail.ts';
 import type { KafkaClient } from './client.ts';
 import { isFenced, toKafkaError } from './errors.ts';
 import { createReader, type PartitionReader } from './reader.ts';
-import { createPartitioner, producerRetry, sendRecords } from './sender.ts';
+import { createProducer, type DisposableProducer, sendRecords } from './sender.ts';
 import { readTopicFacts, type TopicFacts } from './topic-facts.ts';
 
 export interface BlockSinkOptions {
@@ -20,11 +19,6 @@ export interface BlockSinkOptions {
   readonly transactionTimeoutMs?: number;
 }
 
-/** A producer that is of no more use may wait for answers that never come: nobody waits for it. */
-function abandon(producer: Producer | null): void {
-  void producer?.disconnect().catch(() => undefined);
-}
-
 /** A sink is open once: `open` fences all older ones, `publish` follows. */
 export function createBlockSink(
   client: KafkaClient,
@@ -32,7 +26,7 @@ export function createBlockSink(
   clock: Clock,
 ): BlockSink {
   const deadlineMs = options.deadlineMs ?? PUBLISH_DEADLINE_MS;
-  let producer: Producer | null = null;
+  let producer: DisposableProducer | null = null;
   let facts: ReadonlyMap<string, TopicFacts> = new Map();
   let busy = false;
 
@@ -63,7 +57,7 @@ export function createBlockSink(
     try {
       return await Promise.race([run(), late]);
     } catch (error) {
-      abandon(producer);
+      producer?.abandon();
       producer = null;
       const at = { topic: options.blocksTopic };
       if (isFenced(error)) {
@@ -79,18 +73,14 @@ export function createBlockSink(
 
   const open = async (reader: PartitionReader): Promise<BlockTail> => {
     facts = await readTopicFacts(client, options.topics);
-    producer = client.kafka.producer({
+    producer = createProducer(client, deadlineMs, {
       transactionalId: options.blocksTopic,
-      idempotent: true,
-      maxInFlightRequests: 1,
       transactionTimeout: options.transactionTimeoutMs ?? PUBLISH_TRANSACTION_TIMEOUT_MS,
-      allowAutoTopicCreation: false,
-      createPartitioner,
-      retry: producerRetry(deadlineMs),
     });
-    await producer.connect();
+    const { made } = producer;
+    await made.connect();
     // Only a transaction fences the older instances and settles theirs; connecting does not.
-    await (await producer.transaction()).abort();
+    await (await made.transaction()).abort();
     return await readBlockTail(reader, options.blocksTopic);
   };
 
@@ -99,7 +89,7 @@ export function createBlockSink(
       throw new ShuttleError('PRODUCE_FAILED', 'The block sink is not open.');
     }
     const mine = producer;
-    const transaction = await mine.transaction();
+    const transaction = await mine.made.transaction();
     await sendRecords(transaction, records, sending);
     if (mine !== producer) {
       throw new ShuttleError('PRODUCE_FAILED', 'The deadline had passed before the commit.');
@@ -109,7 +99,7 @@ export function createBlockSink(
 
   return {
     open: async () => {
-      abandon(producer);
+      producer?.abandon();
       producer = null;
       const reader = createReader(client);
       try {
@@ -122,7 +112,7 @@ export function createBlockSink(
     close: async () => {
       const open = producer;
       producer = null;
-      await open?.disconnect();
+      await open?.made.disconnect();
     },
   };
 }

@@ -6,7 +6,7 @@ import type { Clock, DeadLetter, DeadLetters } from '../ports.ts';
 import type { OutputHeader, OutputRecord } from '../values.ts';
 import type { KafkaClient } from './client.ts';
 import { toKafkaError } from './errors.ts';
-import { createPartitioner, producerRetry, sendRecords } from './sender.ts';
+import { createProducer, type DisposableProducer, sendRecords } from './sender.ts';
 import { readTopicFacts, type TopicFacts } from './topic-facts.ts';
 
 /** A send that takes longer is given up, and made again by a new producer. */
@@ -78,30 +78,22 @@ export function createDeadLetters(
   options: DeadLettersOptions,
   clock: Clock,
 ): DeadLetters {
-  let producer: Producer | null = null;
+  let producer: DisposableProducer | null = null;
   const facts = new Map<string, TopicFacts>();
   let last: Promise<void> = Promise.resolve();
 
   const connected = async (): Promise<Producer> => {
     if (producer === null) {
-      producer = client.kafka.producer({
-        idempotent: true,
-        maxInFlightRequests: 1,
-        allowAutoTopicCreation: false,
-        createPartitioner,
-        retry: producerRetry(SEND_DEADLINE_MS),
-      });
-      await producer.connect();
+      producer = createProducer(client, SEND_DEADLINE_MS, {});
+      await producer.made.connect();
     }
-    return producer;
+    return producer.made;
   };
 
   const discard = (): void => {
-    const broken = producer;
+    producer?.abandon();
     producer = null;
     facts.clear();
-    // It may wait for answers that never come; nobody waits for it.
-    void broken?.disconnect().catch(() => undefined);
   };
 
   const factsOf = (topic: string): TopicFacts => {
@@ -160,7 +152,7 @@ export function createDeadLetters(
       await last;
       const open = producer;
       producer = null;
-      await open?.disconnect();
+      await open?.made.disconnect();
     },
   };
 }

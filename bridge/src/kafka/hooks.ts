@@ -115,6 +115,45 @@ export function hook(kafka: Kafka, rewrite: Rewrite): void {
   (kafka as unknown as Record<symbol, CreateCluster>)[symbol] = hooked;
 }
 
+/** Makes a client and lets go of it later, whatever it is waiting for then. */
+export interface Abandonable<T> {
+  readonly made: T;
+  /**
+   * Ends kafkajs' retries inside the client, which nobody waits for any more: they would go on as
+   * long as the brokers are away, and send again when these are back.
+   */
+  abandon(): void;
+}
+
+/** Creates a producer or consumer that can be abandoned; `hook` comes first. */
+export function abandonable<T>(kafka: Kafka, make: () => T): Abandonable<T> {
+  const { symbol, create } = createClusterOf(kafka);
+  const clusters: Cluster[] = [];
+  const holder = kafka as unknown as Record<symbol, CreateCluster>;
+  holder[symbol] = (options) => {
+    const cluster = create(options);
+    clusters.push(cluster);
+    return cluster;
+  };
+  try {
+    return { made: make(), abandon: () => clusters.forEach(poison) };
+  } finally {
+    holder[symbol] = create;
+  }
+}
+
+function poison(cluster: Cluster): void {
+  const refuse = (): Promise<never> =>
+    Promise.reject(Object.assign(new Error('The client was abandoned.'), { retriable: false }));
+  Object.assign(cluster, {
+    connect: refuse,
+    addMultipleTargetTopics: refuse,
+    refreshMetadata: refuse,
+    refreshMetadataIfNecessary: refuse,
+    findBroker: refuse,
+  });
+}
+
 /** A bare cluster, for reading partitions by offset without a consumer group. */
 export function createCluster(kafka: Kafka, metadataMaxAgeMs: number): Cluster {
   return createClusterOf(kafka).create({

@@ -3,6 +3,7 @@ import type { Consumer, EachBatchPayload } from 'kafkajs';
 import type { TopicPartition } from '../values.ts';
 import type { KafkaClient } from './client.ts';
 import type { Carrier, Fetched } from './fetch-response.ts';
+import { type Abandonable, abandonable } from './hooks.ts';
 
 /** Fetches wait this long for a first record; a fully paused member looks up as often. */
 const MAX_WAIT_MS = 200;
@@ -15,6 +16,9 @@ const RETRY = { initialRetryTime: 100, multiplier: 1.6, maxRetryTime: 1_000, ret
 const WATCH_EVERY_MS = 1_000;
 /** Without a sign for so long the brokers count as unreachable. */
 const SILENT_AFTER_MS = 10_000;
+
+/** Leaving a group whose broker is away is given up then; the session's time-out does the same. */
+const CLOSE_PATIENCE_MS = 5_000;
 
 /** What a group offset says: the next offset to read, and whose it is. */
 export interface GroupOffset extends TopicPartition {
@@ -49,25 +53,29 @@ export interface Member {
   commit(offsets: readonly GroupOffset[]): Promise<void>;
   /** Leaves the group. */
   close(): Promise<void>;
+  /** Lets go of a member that is dead. */
+  abandon(): void;
 }
 
 type Commit = EachBatchPayload['commitOffsetsIfNecessary'];
 
-function createConsumer(client: KafkaClient, options: MemberOptions): Consumer {
-  return client.kafka.consumer({
-    groupId: options.groupId,
-    sessionTimeout: options.sessionTimeoutMs,
-    rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-    heartbeatInterval: HEARTBEAT_MS,
-    metadataMaxAge: METADATA_MAX_AGE_MS,
-    allowAutoTopicCreation: false,
-    maxBytesPerPartition: BYTES_MAX_PER_PARTITION,
-    maxBytes: BYTES_MAX_PER_FETCH,
-    minBytes: 1,
-    maxWaitTimeInMs: MAX_WAIT_MS,
-    // A consumer that kafkajs restarts by itself would not tell what it owned before.
-    retry: { ...RETRY, restartOnFailure: () => Promise.resolve(false) },
-  });
+function createConsumer(client: KafkaClient, options: MemberOptions): Abandonable<Consumer> {
+  return abandonable(client.kafka, () =>
+    client.kafka.consumer({
+      groupId: options.groupId,
+      sessionTimeout: options.sessionTimeoutMs,
+      rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+      heartbeatInterval: HEARTBEAT_MS,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
+      allowAutoTopicCreation: false,
+      maxBytesPerPartition: BYTES_MAX_PER_PARTITION,
+      maxBytes: BYTES_MAX_PER_FETCH,
+      minBytes: 1,
+      maxWaitTimeInMs: MAX_WAIT_MS,
+      // A consumer that kafkajs restarts by itself would not tell what it owned before.
+      retry: { ...RETRY, restartOnFailure: () => Promise.resolve(false) },
+    }),
+  );
 }
 
 /** Tells silence and death by the age of the last sign of life. */
@@ -136,7 +144,8 @@ export function createMember(
   options: MemberOptions,
   listener: MemberListener,
 ): Member {
-  const consumer = createConsumer(client, options);
+  const abandonableConsumer = createConsumer(client, options);
+  const consumer = abandonableConsumer.made;
   const watchdog = createWatchdog(options.sessionTimeoutMs, listener);
   let commitByBatch: Commit | null = null;
   let over = false;
@@ -218,7 +227,22 @@ export function createMember(
     close: async () => {
       over = true;
       watchdog.stop();
-      await consumer.disconnect();
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(() => {
+          abandonableConsumer.abandon();
+          resolve();
+        }, CLOSE_PATIENCE_MS);
+      });
+      await Promise.race([consumer.disconnect(), late]);
+      clearTimeout(timer);
+    },
+    abandon: () => {
+      over = true;
+      watchdog.stop();
+      abandonableConsumer.abandon();
+      // It may wait for answers that never come; nobody waits for it.
+      void consumer.disconnect().catch(() => undefined);
     },
   };
 }

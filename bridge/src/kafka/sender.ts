@@ -1,15 +1,18 @@
 /** Sends records through a kafkajs producer as batches of at most so many bytes a partition. */
 import type {
-  ICustomPartitioner,
   Message,
+  Producer,
   ProducerBatch,
+  ProducerConfig,
   RecordMetadata,
   RetryOptions,
 } from 'kafkajs';
 import { ShuttleError } from '../errors.ts';
 import type { OutputRecord } from '../values.ts';
+import type { KafkaClient } from './client.ts';
 import { CODEC_GZIP, CODEC_NONE } from './codecs.ts';
 import { type BatchWriter, createBatchWriter, type EncodedRecords } from './encode-records.ts';
+import { type Abandonable, abandonable } from './hooks.ts';
 import { partitionOf } from './murmur2.ts';
 import type { KafkaCompression } from './options.ts';
 
@@ -93,10 +96,9 @@ function messagesOf(groups: Record<string, EncodedRecords>): Message[] {
 
 /**
  * kafkajs loses or repeats records when a producer goes on after it gave up a send, so it retries
- * beyond the deadline of the caller, who then throws the producer away. Not for ever, though: what
- * is thrown away would never end.
+ * beyond the deadline of the caller, who then throws the producer away.
  */
-export function producerRetry(deadlineMs: number): RetryOptions {
+function retryBeyond(deadlineMs: number): RetryOptions {
   return {
     // kafkajs' own 300 ms would be waited at the begin of every transaction.
     initialRetryTime: 10,
@@ -106,8 +108,36 @@ export function producerRetry(deadlineMs: number): RetryOptions {
   };
 }
 
-/** Records are grouped before kafkajs sees them, so it has nothing to choose. */
-export const createPartitioner: ICustomPartitioner = () => () => 0;
+/** A producer that is thrown away after its first error. */
+export type DisposableProducer = Abandonable<Producer>;
+
+/** An idempotent producer with one request in flight; nothing is connected yet. */
+export function createProducer(
+  client: KafkaClient,
+  deadlineMs: number,
+  config: Pick<ProducerConfig, 'transactionalId' | 'transactionTimeout'>,
+): DisposableProducer {
+  const created = abandonable(client.kafka, () =>
+    client.kafka.producer({
+      ...config,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      // Records are grouped before kafkajs sees them, so it has nothing to choose.
+      createPartitioner: () => () => 0,
+      retry: retryBeyond(deadlineMs),
+    }),
+  );
+  const { made } = created;
+  return {
+    made,
+    abandon: () => {
+      created.abandon();
+      // It may wait for an answer that never comes; nobody waits for it.
+      void made.disconnect().catch(() => undefined);
+    },
+  };
+}
 
 /**
  * Sends all records: one Produce request with one batch a partition, or several one after another

@@ -1,8 +1,7 @@
 /** The cleaned topics as a member of a consumer group: `ports.Source` on kafkajs. */
 import { ShuttleError } from '../errors.ts';
 import { backOffMs, SESSION_TIMEOUT_MS_DEFAULT } from '../limits.ts';
-import type { Clock, Owned, Source, SourceEvent } from '../ports.ts';
-import { partitionName } from '../values.ts';
+import type { Clock, Source, SourceEvent } from '../ports.ts';
 import { createAcks } from './acks.ts';
 import type { KafkaClient } from './client.ts';
 import { toKafkaError } from './errors.ts';
@@ -130,8 +129,7 @@ class Membership {
         if (this.member === member) {
           this.member = null;
           this.partitions.detach();
-          // kafkajs may wait for answers that never come; nobody waits for it.
-          void member.close().catch(() => undefined);
+          member.abandon();
         }
         resolve(error);
       };
@@ -218,6 +216,3 @@ export function createKafkaSource(
     },
   };
 }
-
-/** For logs and maps. */
-export const ownedName = (owned: Owned): string => `${partitionName(owned)}#${owned.epoch}`;

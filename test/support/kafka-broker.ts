@@ -1,0 +1,119 @@
+/** A real Kafka broker of the tests' own, with the clients and topics that they need. */
+import { randomUUID } from 'node:crypto';
+import { type Admin, Kafka, logLevel, type Producer } from 'kafkajs';
+import { createKafkaClient, type KafkaClient } from '../../bridge/src/kafka/client.ts';
+import type { KafkaOptions } from '../../bridge/src/kafka/options.ts';
+import { type Network, startNetwork } from '../../network/src/index.ts';
+import { createTestLog } from './fakes.ts';
+import { type KafkaProxy, startKafkaProxy } from './kafka-proxy.ts';
+import { createTemporaryFolder } from './temporary-folder.ts';
+
+export interface TestBroker {
+  readonly network: Network;
+  readonly brokers: readonly string[];
+  readonly proxy: KafkaProxy;
+  /** Reached through the proxy. */
+  readonly proxied: readonly string[];
+  readonly admin: Admin;
+  /** A client that shares nothing with the bridge. */
+  readonly plain: Kafka;
+  readonly producer: Producer;
+  /** The bridge's own client; closed with the broker. */
+  client(options?: Partial<KafkaOptions>): KafkaClient;
+  /** A new topic; settings by name. */
+  topic(partitions?: number, settings?: Record<string, string>): Promise<string>;
+  createTopic(name: string, partitions?: number, settings?: Record<string, string>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
+
+export interface TestBrokerOptions {
+  /** Each test file has its own, so that a broker that lingers disturbs nobody. */
+  readonly portOffset: number;
+  readonly secure?: boolean;
+}
+
+export async function startTestBroker({
+  portOffset,
+  secure = false,
+}: TestBrokerOptions): Promise<TestBroker> {
+  const folder = createTemporaryFolder();
+  const network = await startNetwork({
+    dir: folder.path,
+    portOffset,
+    fabric: false,
+    kafkaProxied: true,
+    kafkaSecure: secure,
+  });
+  const { brokers, proxied } = network.description.kafka;
+  const listener = proxied?.[0];
+  if (listener === undefined) {
+    throw new Error('The broker has no listener for a proxy.');
+  }
+  const proxy = await startKafkaProxy({
+    listenPort: portOf(listener.advertised),
+    targetPort: portOf(listener.listens),
+  });
+  const plain = new Kafka({
+    brokers: [...brokers],
+    clientId: 'plain',
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 20 },
+  });
+  const admin = plain.admin();
+  const producer = plain.producer({ createPartitioner: () => byMessage });
+  await Promise.all([admin.connect(), producer.connect()]);
+  const clients: KafkaClient[] = [];
+
+  const createTopic = async (
+    name: string,
+    partitions = 1,
+    settings: Record<string, string> = {},
+  ): Promise<void> => {
+    await admin.createTopics({
+      topics: [
+        {
+          topic: name,
+          numPartitions: partitions,
+          configEntries: Object.entries(settings).map(([key, value]) => ({ name: key, value })),
+        },
+      ],
+    });
+  };
+
+  return {
+    network,
+    brokers,
+    proxy,
+    proxied: [listener.advertised],
+    admin,
+    plain,
+    producer,
+    client: (options = {}) => {
+      const client = createKafkaClient({ brokers, clientId: 'test', ...options }, createTestLog());
+      clients.push(client);
+      return client;
+    },
+    topic: async (partitions, settings) => {
+      const name = `t-${randomUUID()}`;
+      await createTopic(name, partitions, settings);
+      return name;
+    },
+    createTopic,
+    stop: async () => {
+      await Promise.allSettled([
+        producer.disconnect(),
+        admin.disconnect(),
+        ...clients.map((client) => client.close()),
+      ]);
+      await proxy.close();
+      await network.stop({ delete: true });
+      folder.remove();
+    },
+  };
+}
+
+/** Messages name their partition; those that do not go to the first. */
+const byMessage = ({ message }: { message: { partition?: number } }): number =>
+  message.partition ?? 0;
