@@ -54,3 +54,6 @@ export const SESSION_TIMEOUT_MS_DEFAULT = 30_000;
 export const PEER_BEHIND_POLL_MS = 1_000;
 /** A stop waits this long for the Kafka transaction in flight, then leaves it to be aborted. */
 export const PUBLISH_STOP_PATIENCE_MS = 10_000;
+
+/** Room for a block on its topic: AbsoluteMaxBytes of the development channel. */
+export const BLOCK_BYTES_MAX_DEFAULT = 10 * 1024 * 1024;

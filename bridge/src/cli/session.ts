@@ -67,16 +67,17 @@ export function wantsJson(args: readonly string[]): boolean {
 }
 
 export function addCommonOptions(command: Command): void {
-  command.option('--config <file>', 'configuration file (default: shuttle.yaml, if it is there)');
-  command.addOption(
+  const common = [
+    new Option('--config <file>', 'configuration file (default: shuttle.yaml, if it is there)'),
     new Option('--set <setting=value>', 'any setting, as often as needed').argParser(
       (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
     ),
-  );
-  for (const [flags, , help] of SETTING_OPTIONS) {
-    command.option(flags, help);
+    ...SETTING_OPTIONS.map(([flags, , help]) => new Option(flags, help)),
+    new Option('--json', 'answer in JSON'),
+  ];
+  for (const option of common) {
+    command.addOption(option.helpGroup('Common options:'));
   }
-  command.option('--json', 'answer in JSON');
 }
 
 /** A whole number of an option; undefined when it was not given. @throws ShuttleError USAGE */

@@ -18,22 +18,18 @@ export interface FabricConnection {
 export interface KafkaConnection {
   readonly brokers: readonly string[];
   readonly clientId: string;
-  /** Undefined: without TLS. Empty: TLS with the system's authorities. */
-  readonly tls:
-    | {
-        readonly ca?: Buffer;
-        readonly certificate?: Buffer;
-        readonly key?: Buffer;
-        readonly serverName?: string;
-      }
-    | undefined;
-  readonly sasl:
-    | {
-        readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
-        readonly username: string;
-        readonly password: string;
-      }
-    | undefined;
+  /** Absent: without TLS. Empty: TLS with the system's authorities. */
+  readonly tls?: {
+    readonly ca?: Buffer;
+    readonly certificate?: Buffer;
+    readonly key?: Buffer;
+    readonly serverName?: string;
+  };
+  readonly sasl?: {
+    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+    readonly username: string;
+    readonly password: string;
+  };
 }
 
 /**
@@ -72,28 +68,31 @@ function profileCa(profile: Profile | undefined): Buffer | undefined {
 
 /** @throws ShuttleError FILE_UNREADABLE */
 export function kafkaConnection({ kafka }: Settings): KafkaConnection {
-  const { tls, sasl } = kafka;
-  const file = (name: 'ca' | 'certificate' | 'key') =>
-    tls[name] === undefined ? {} : { [name]: readConfigured(tls[name], `kafka.tls.${name}`) };
+  const { brokers, clientId, tls, sasl } = kafka;
   return {
-    brokers: kafka.brokers,
-    clientId: kafka.clientId,
-    tls: tls.enabled
-      ? {
-          ...file('ca'),
-          ...file('certificate'),
-          ...file('key'),
-          ...(tls.serverName === undefined ? {} : { serverName: tls.serverName }),
-        }
-      : undefined,
-    sasl:
-      sasl.mechanism === undefined
-        ? undefined
-        : {
+    brokers,
+    clientId,
+    ...(tls.enabled ? { tls: tlsFiles(tls) } : {}),
+    ...(sasl.mechanism === undefined
+      ? {}
+      : {
+          sasl: {
             mechanism: sasl.mechanism,
             username: sasl.username ?? '',
             password: firstLine(sasl.passwordFile ?? ''),
           },
+        }),
+  };
+}
+
+function tlsFiles(tls: Settings['kafka']['tls']): NonNullable<KafkaConnection['tls']> {
+  const file = (name: 'ca' | 'certificate' | 'key') =>
+    tls[name] === undefined ? {} : { [name]: readConfigured(tls[name], `kafka.tls.${name}`) };
+  return {
+    ...file('ca'),
+    ...file('certificate'),
+    ...file('key'),
+    ...(tls.serverName === undefined ? {} : { serverName: tls.serverName }),
   };
 }
 

@@ -106,6 +106,10 @@ function* entries(
   at: number,
 ): Generator<Entry> {
   const target = isAlias(node) ? node.resolve(document) : node;
+  if (findSetting(path) === undefined && isMap(target) && target.items.length === 0) {
+    yield { path, value: null, at };
+    return;
+  }
   if (findSetting(path) !== undefined || !isMap(target)) {
     yield { path, value: target?.toJS(document) ?? null, at };
     return;

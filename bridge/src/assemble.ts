@@ -1,0 +1,368 @@
+/** The composition root: the only place that knows every adapter. */
+import { type TopicNames, topicNames } from './block/topics.ts';
+import type { Io } from './cli/io.ts';
+import { runProgram } from './cli/program.ts';
+import type {
+  Check,
+  OpenOptions,
+  PartitionStatus,
+  RunOptions,
+  Shuttle,
+  Status,
+  TailOptions,
+  TailRecord,
+} from './cli/shuttle.ts';
+import { fabricConnection, kafkaConnection } from './config/connections.ts';
+import type { LoadedSettings } from './config/load.ts';
+import type { Settings } from './config/schema.ts';
+import { ShuttleError } from './errors.ts';
+import { readMspIdentity } from './fabric/identity.ts';
+import { createGatewayLedger } from './fabric/ledger.ts';
+import { createHttpServer } from './http/server.ts';
+import type { IngestSummary } from './ingest/context.ts';
+import { runIngest } from './ingest/ingest.ts';
+import { createBlockSink } from './kafka/block-sink.ts';
+import { readBlockTail } from './kafka/block-tail.ts';
+import { createKafkaClient, type KafkaClient } from './kafka/client.ts';
+import { createDeadLetters } from './kafka/dead-letters.ts';
+import { createReader } from './kafka/reader.ts';
+import { createKafkaSource } from './kafka/source.ts';
+import { readTail } from './kafka/tail.ts';
+import { ensureBlockTopics, ensureSourceTopics } from './kafka/topics.ts';
+import {
+  BLOCK_BYTES_MAX_DEFAULT,
+  BLOCK_SILENCE_MS_DEFAULT,
+  GAP_PATIENCE_MS_DEFAULT,
+  PUBLISH_TRANSACTION_BYTES_MAX,
+  PUBLISH_TRANSACTION_RECORDS_MAX,
+} from './limits.ts';
+import type { Ledger, Log, Source } from './ports.ts';
+import { type PublishSummary, runPublish } from './publish/publish.ts';
+import { systemClock as clock } from './system/clock.ts';
+import { createLog } from './system/log.ts';
+import { createMeter, type Figures, type SystemMeter } from './system/meter.ts';
+import { type Patience, patiently } from './system/patience.ts';
+import { createReadiness } from './system/readiness.ts';
+import { watchSignals } from './system/signals.ts';
+import { partitionName } from './values.ts';
+
+const NOTHING_INGESTED: IngestSummary = {
+  recordsRead: 0,
+  applied: 0,
+  rejected: 0,
+  repeated: 0,
+  batches: 0,
+  stops: [],
+};
+
+const NOTHING_PUBLISHED: PublishSummary = {
+  blocks: 0,
+  transactions: 0,
+  changes: 0,
+  events: 0,
+  records: 0,
+  commits: 0,
+  lastBlock: null,
+};
+
+/** Shuttle with real adapters. Each is made when it is first needed, and closed by close(). */
+export function createShuttle(loaded: LoadedSettings, options: OpenOptions): Shuttle {
+  return new AssembledShuttle(loaded, options);
+}
+
+class AssembledShuttle implements Shuttle {
+  readonly clock = clock;
+  private readonly settings: Settings;
+  private readonly log: Log;
+  private readonly meter: SystemMeter;
+  private readonly closers: (() => Promise<unknown>)[] = [];
+  private client: KafkaClient | null = null;
+  private opened: Promise<Ledger> | null = null;
+
+  constructor({ settings, sources }: LoadedSettings, { quiet }: OpenOptions) {
+    this.settings = settings;
+    const { level, format } = settings.log;
+    this.log = createLog({
+      level: quiet && sources.get('log.level') === 'default' ? 'warn' : level,
+      format: format ?? (process.stderr.isTTY ? 'pretty' : 'json'),
+    });
+    this.meter = createMeter();
+  }
+
+  figures(): Figures {
+    return this.meter.figures();
+  }
+
+  ledger(): Promise<Ledger> {
+    this.opened ??= this.openLedger();
+    return this.opened;
+  }
+
+  async ingest(options: RunOptions, signal: AbortSignal): Promise<IngestSummary> {
+    const { ingest } = this.settings;
+    const ledger = await this.ledger();
+    const patience = this.patience(options, signal);
+    const stream = await patiently('kafka', () => this.stream(), patience);
+    const ensure = () => ensureSourceTopics(this.kafka(), ingest.topics);
+    if (stream === null || (await patiently('kafka', ensure, patience)) === null) {
+      return NOTHING_INGESTED;
+    }
+    const { log, meter } = this;
+    const deadLetters = createDeadLetters(this.kafka(), { stream }, clock);
+    try {
+      return await runIngest(
+        { source: this.source(stream), deadLetters, ledger, clock, log, meter },
+        { ...ingest, stream, gapPatienceMs: GAP_PATIENCE_MS_DEFAULT, ...this.bounds(options) },
+        signal,
+      );
+    } finally {
+      await deadLetters.close();
+    }
+  }
+
+  async publish(options: RunOptions, signal: AbortSignal): Promise<PublishSummary> {
+    const { channel, chaincode } = this.settings.fabric;
+    const { prefix } = this.settings.publish;
+    const ledger = await this.ledger();
+    const patience = this.patience(options, signal);
+    const topics = this.topics();
+    const ensure = () => ensureBlockTopics(this.kafka(), topics, BLOCK_BYTES_MAX_DEFAULT);
+    if ((await patiently('kafka', ensure, patience)) === null) {
+      return NOTHING_PUBLISHED;
+    }
+    const { log, meter } = this;
+    const sinkOptions = { blocksTopic: topics.blocks, topics: Object.values(topics) };
+    const openSink = () => createBlockSink(this.kafka(), sinkOptions, clock);
+    return await runPublish(
+      { openSink, ledger, clock, log, meter },
+      {
+        channel,
+        chaincode,
+        prefix,
+        transactionBytesMax: PUBLISH_TRANSACTION_BYTES_MAX,
+        transactionRecordsMax: PUBLISH_TRANSACTION_RECORDS_MAX,
+        ...this.bounds(options),
+      },
+      signal,
+    );
+  }
+
+  async serve(): Promise<string | null> {
+    const { host, port } = this.settings.http;
+    if (port === undefined) {
+      return null;
+    }
+    const server = createHttpServer({
+      notReady: createReadiness({
+        figures: () => this.figures(),
+        meter: this.meter,
+        clock,
+        ask: {
+          kafka: () => this.kafka().clusterId(),
+          fabric: async () => (await this.ledger()).height(),
+        },
+      }),
+      metrics: () => this.meter.metrics(),
+      metricsContentType: this.meter.contentType,
+    });
+    this.closers.push(() => server.close());
+    return await server.listen({ host, port });
+  }
+
+  async *tail(options: TailOptions, signal: AbortSignal): AsyncGenerator<TailRecord> {
+    yield* readTail(this.kafka(), this.topics()[options.kind], options, signal);
+  }
+
+  async status(): Promise<Status> {
+    const [ledger, stream, clusterId] = await Promise.all([
+      this.ledger(),
+      this.stream(),
+      this.kafka().clusterId(),
+    ]);
+    const source = this.source(stream);
+    try {
+      const [identity, height, lastPublished, partitions] = await Promise.all([
+        ledger.identity(),
+        ledger.height(),
+        this.lastPublished(),
+        partitionStatus(source, ledger, stream),
+      ]);
+      return {
+        kafka: { clusterId, stream, groupId: this.groupId(stream) },
+        ledger: { ...identity, lastBlock: height - 1n },
+        blocks: { topic: this.topics().blocks, lastBlock: lastPublished },
+        partitions,
+      };
+    } finally {
+      await source.close();
+    }
+  }
+
+  async check(connect: boolean): Promise<readonly Check[]> {
+    const { brokers } = kafkaConnection(this.settings);
+    const { endpoint, mspId, mspFolder } = fabricConnection(this.settings);
+    await readMspIdentity(mspFolder, clock.now());
+    const checks = [
+      { name: 'kafka', detail: brokers.join(',') },
+      { name: 'fabric', detail: endpoint },
+      { name: 'identity', detail: `${mspId}, ${mspFolder}` },
+    ];
+    if (!connect) {
+      return checks;
+    }
+    const clusterId = await this.kafka().clusterId();
+    const ledger = await this.ledger();
+    const { channel, genesisHash } = await ledger.identity();
+    await ledger.evaluate('info', []);
+    return [
+      ...checks,
+      { name: 'kafka answers', detail: `cluster ${clusterId}` },
+      { name: 'fabric answers', detail: `channel ${channel}, genesis ${genesisHash}` },
+    ];
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.closers.map((close) => close()));
+  }
+
+  private kafka(): KafkaClient {
+    if (this.client === null) {
+      const { compression, createTopics, replicationFactor, sessionTimeoutMs } =
+        this.settings.kafka;
+      const client = createKafkaClient(
+        {
+          ...kafkaConnection(this.settings),
+          compression,
+          createTopics,
+          sessionTimeoutMs,
+          ...(replicationFactor === undefined ? {} : { replicationFactor }),
+        },
+        this.log,
+      );
+      this.client = client;
+      this.closers.push(() => client.close());
+    }
+    return this.client;
+  }
+
+  private async openLedger(): Promise<Ledger> {
+    const { fabric } = this.settings;
+    const { mspFolder, serverName, ...connection } = fabricConnection(this.settings);
+    const identity = await readMspIdentity(mspFolder, clock.now());
+    const ledger = createGatewayLedger(
+      {
+        ...connection,
+        ...identity,
+        ...(serverName === undefined ? {} : { serverName }),
+        channel: fabric.channel,
+        chaincode: fabric.chaincode,
+        endorsingOrganizations: fabric.endorsingOrganizations,
+        timeouts: {
+          evaluateMs: fabric.evaluateTimeoutMs,
+          endorseMs: fabric.endorseTimeoutMs,
+          submitMs: fabric.submitTimeoutMs,
+          commitStatusMs: fabric.commitStatusTimeoutMs,
+          blockSilenceMs: BLOCK_SILENCE_MS_DEFAULT,
+        },
+      },
+      clock,
+    );
+    this.closers.push(() => ledger.close());
+    return ledger;
+  }
+
+  private patience(options: RunOptions, signal: AbortSignal): Patience {
+    const { deadlineMs } = { deadlineMs: undefined, ...this.bounds(options) };
+    return { clock, log: this.log, meter: this.meter, signal, deadlineMs };
+  }
+
+  /** A service waits for ever; a run to the end gives up. */
+  private bounds({ untilEnd }: RunOptions) {
+    return { untilEnd, ...(untilEnd ? { deadlineMs: this.settings.command.deadlineMs } : {}) };
+  }
+
+  /** Two clusters must not share a stream, so the cluster's own id is the default. */
+  private async stream(): Promise<string> {
+    return this.settings.ingest.stream ?? (await this.kafka().clusterId());
+  }
+
+  private groupId(stream: string): string {
+    const { channel, chaincode } = this.settings.fabric;
+    return this.settings.ingest.groupId ?? `${stream}.${channel}.${chaincode}`;
+  }
+
+  private source(stream: string): Source {
+    const { topics } = this.settings.ingest;
+    return createKafkaSource(this.kafka(), { groupId: this.groupId(stream), topics }, clock);
+  }
+
+  private topics(): TopicNames {
+    return topicNames(this.settings.publish.prefix, this.settings.fabric.channel);
+  }
+
+  private async lastPublished(): Promise<bigint | null> {
+    const reader = createReader(this.kafka());
+    try {
+      const tail = await readBlockTail(reader, this.topics().blocks);
+      return tail.kind === 'resume' ? tail.last.number : null;
+    } catch (error) {
+      if (error instanceof ShuttleError && error.code === 'TOPIC_MISSING') {
+        return null;
+      }
+      throw error;
+    } finally {
+      await reader.close();
+    }
+  }
+}
+
+async function partitionStatus(
+  source: Source,
+  ledger: Ledger,
+  stream: string,
+): Promise<PartitionStatus[]> {
+  const [ends, acks] = await Promise.all([source.ends(), source.acks()]);
+  const acked = new Map(acks.map((ack) => [partitionName(ack), ack.offset]));
+  return await Promise.all(
+    ends.map(async ({ topic, partition, logStart, logEnd }) => {
+      const { layout, watermarks } = await ledger.getPartition(stream, { topic, partition });
+      const offsets = watermarks.flatMap((mark) => (mark === null ? [] : [mark.offset]));
+      const ack = acked.get(partitionName({ topic, partition })) ?? null;
+      const unfinished = ack === null || ack < logStart ? logStart : ack;
+      return {
+        topic,
+        partition,
+        logStart,
+        logEnd,
+        acked: ack,
+        lag: logEnd > unfinished ? logEnd - unfinished : 0n,
+        lanes: layout?.lanes ?? null,
+        watermark: offsets.reduce<bigint | null>(
+          (most, offset) => (most === null || offset > most ? offset : most),
+          null,
+        ),
+      };
+    }),
+  );
+}
+
+/** The process's own world. */
+function processIo(): Io {
+  return {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    stdin: () => process.stdin,
+    env: process.env,
+    cwd: process.cwd(),
+    stopRequest: () => watchSignals(process).signal,
+  };
+}
+
+/** The command line of this process; ends it with the exit code. */
+export async function main(): Promise<never> {
+  // A reader that has seen enough (`shuttle list | head`) is no error.
+  process.stdout.on('error', () => process.exit(0));
+  const code = await runProgram(process.argv.slice(2), processIo(), createShuttle);
+  await new Promise((resolve) => process.stdout.write('', resolve));
+  process.exit(code);
+}
