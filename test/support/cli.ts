@@ -23,12 +23,23 @@ export interface Running {
 /** Settings by SHUTTLE_ environment; nothing of the caller's own is passed on. */
 export type Settings = Readonly<Record<string, string>>;
 
+const running = new Set<ChildProcess>();
+
+/** Ends what a failed test has left running. */
+export function killLeftovers(): void {
+  for (const child of running) {
+    child.kill('SIGKILL');
+  }
+}
+
 export function startShuttle(args: readonly string[], settings: Settings, cwd: string): Running {
   const child = spawn(process.execPath, [SHUTTLE, ...args], {
     cwd,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.once('close', () => running.delete(child));
   const out: Buffer[] = [];
   let stderr = '';
   const waiting = new Set<() => void>();

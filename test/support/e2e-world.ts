@@ -1,0 +1,67 @@
+/** A network of a test's own, readers on it, and the settings by which `shuttle` reaches it. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Network, startNetwork } from '@shuttle/network';
+import type { Kafka, Message } from 'kafkajs';
+import { killLeftovers, type Settings } from './cli.ts';
+import { type PlainLedger, plainKafka, plainLedger } from './independent.ts';
+
+export interface World {
+  /** A temporary folder; commands run in it, so that no file of a user's is found. */
+  readonly dir: string;
+  readonly network: Network;
+  readonly kafka: Kafka;
+  readonly ledger: PlainLedger;
+  readonly settings: Settings;
+  close(): Promise<void>;
+}
+
+export const MINUTE_MS = 60_000;
+
+export async function createWorld(portOffset: number): Promise<World> {
+  const dir = await mkdtemp(join(tmpdir(), 'shuttle-e2e-'));
+  const network = await startNetwork({ dir: join(dir, 'network'), portOffset });
+  const { peers, kafka, channel } = network.description;
+  const ledger = await plainLedger(peers[0], channel);
+  return {
+    dir,
+    network,
+    kafka: plainKafka(kafka.brokers),
+    ledger,
+    settings: {
+      SHUTTLE_NETWORK_DIR: network.description.dir,
+      SHUTTLE_KAFKA__BROKERS: kafka.brokers.join(','),
+      // A member that was killed keeps its partitions for this long.
+      SHUTTLE_KAFKA__SESSION_TIMEOUT_MS: '6000',
+      SHUTTLE_LOG__FORMAT: 'json',
+    },
+    close: async () => {
+      killLeftovers();
+      ledger.close();
+      await network.stop({ delete: true });
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function createTopic(kafka: Kafka, topic: string, partitions: number): Promise<void> {
+  const admin = kafka.admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic, numPartitions: partitions }] });
+  await admin.disconnect();
+}
+
+/** Produces in portions, so that no request is larger than a broker takes. */
+export async function produceAll(
+  kafka: Kafka,
+  topic: string,
+  messages: readonly Message[],
+): Promise<void> {
+  const producer = kafka.producer();
+  await producer.connect();
+  for (let n = 0; n < messages.length; n += 1_000) {
+    await producer.send({ topic, messages: messages.slice(n, n + 1_000) });
+  }
+  await producer.disconnect();
+}
