@@ -14,7 +14,7 @@ import { chaincodeOf, connectInMemory, StubPeer } from '../support/stub-peer.ts'
 const GET_STATE = 8;
 const PUT_STATE = 9;
 const WRITE_BATCH_STATE = 24;
-const COMPLETED = 7 - 1;
+const COMPLETED = 6;
 const KEEPALIVE = 18;
 
 const writes: readonly Write[] = [
@@ -142,6 +142,20 @@ describe('a transaction', () => {
     expect(answers.map(({ batchSizes }) => batchSizes)).toEqual([[10, 10, 10, 1], [], [31]]);
     expect(answers[1]?.writes).toEqual(answers[0]?.writes);
     expect(answers[2]?.writes).toEqual(answers[0]?.writes);
+  });
+
+  test('takes no value of the state for an offer', async () => {
+    const ledger = new StubLedger();
+    const older = new StubPeer(
+      ledger,
+      connectInMemory(chaincodeOf([ShuttleContract])),
+      new Uint8Array(),
+    );
+    const write = { key: 'k', value: Buffer.from(additionalParams(true, 10)) };
+    ledger.commit([{ txId: 'x', seconds: 1, nanos: 0, reads: new Map(), writes: [write] }]);
+    await endorse(older, { fn: 'getData', args: ['k'] });
+    const { messageTypes } = await endorse(older, { fn: 'setData', args: ['k', '1'] });
+    expect(messageTypes).toEqual([PUT_STATE, COMPLETED]);
   });
 
   test('that is refused has sent no write', async () => {
