@@ -51,7 +51,6 @@ async function raiseNetwork({ portOffset }: DemoOptions): Promise<Stage> {
   const env: Record<string, string> = { KAFKAJS_NO_PARTITIONER_WARNING: '1' };
   if (!kafka.brokers.includes(LOCAL_BROKER)) {
     env.SHUTTLE_KAFKA__BROKERS = brokers;
-    line(`\n  export SHUTTLE_KAFKA__BROKERS=${brokers}`);
   }
   const out = ['blocks', 'transactions', 'changes'].map((kind) => `shuttle.${channel}.${kind}`);
   const topics = [CLEANED, `${CLEANED}.dead-letters`, ...out];
@@ -125,15 +124,20 @@ async function showDocuments({ command }: Stage, { shown }: Sending): Promise<vo
     }
     line('  Byte for byte what was sent.\n');
   }
-  await runCommand('shuttle', ['history', SHOWN_PLACE, '--limit', '3'], command);
+  await runCommand('shuttle', ['history', SHOWN_PLACE, '--limit', '5'], command);
 }
 
 function showChanges({ lastChanges }: Proof): void {
   heading('The last changes on Kafka, read by a plain kafkajs consumer');
   for (const { partition, offset, key, value } of lastChanges) {
     line(`  ${partition}:${offset}  ${key}`);
-    line(`      ${value === null ? '(deleted)' : short(value)}`);
+    line(`      ${value === null ? '(deleted)' : short(withoutContext(value))}`);
   }
+}
+
+/** What is the same in every event leaves no room for what is not. */
+function withoutContext(value: string): string {
+  return value.replace(/"@context":\[.*?\}\],/, '');
 }
 
 function showDeadLetters({ deadLetters }: Proof): void {
@@ -153,8 +157,8 @@ function showSummary(sending: Sending, proof: Proof, ingestMs: number, publishMs
     ['records sent', grouped(sending.records)],
     ['on the ledger, each once', grouped(proof.applied)],
     ['dead letters', grouped(proof.deadLetters.length)],
-    ['transactions', grouped(proof.transactions)],
-    ['blocks', grouped(proof.blocks)],
+    ['transactions published', grouped(proof.transactions)],
+    ['blocks published', grouped(proof.blocks)],
     ['ingest, with its start', `${seconds(ingestMs)}, ${pace(sending.records, ingestMs)}`],
     ['publish, with its start', `${seconds(publishMs)}, ${pace(proof.applied, publishMs)}`],
   ]);
