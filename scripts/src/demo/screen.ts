@@ -1,6 +1,6 @@
 /** What the demo writes on standard output. */
 
-const WIDTH = 100;
+const WIDTH = 160;
 
 export function line(text = ''): void {
   process.stdout.write(`${text}\n`);
