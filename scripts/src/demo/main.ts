@@ -77,7 +77,7 @@ async function sendStory(stage: Stage, options: DemoOptions, before: Ends): Prom
       options.seed === undefined
         ? ['This run tells of new goods.', 'The places are the same, and get further versions.']
         : ['Keys that were sent before get further versions.', ''];
-    line(`  ${goods} ${places}`);
+    line(`  ${goods} ${places}`.trimEnd());
   }
   const partitions = await withAdmin(stage.kafka, (admin) =>
     ensureTopic(admin, CLEANED, PARTITIONS),
