@@ -2,7 +2,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Network, startNetwork } from '@shuttle/network';
+import {
+  asNetworkError,
+  type Network,
+  renderError,
+  startNetwork,
+  stopNetwork,
+} from '@shuttle/network';
 import type { Kafka, Message } from 'kafkajs';
 import { killLeftovers, type Settings } from './cli.ts';
 import { type PlainLedger, plainKafka, plainLedger } from './independent.ts';
@@ -21,7 +27,7 @@ export const MINUTE_MS = 60_000;
 
 export async function createWorld(portOffset: number): Promise<World> {
   const dir = await mkdtemp(join(tmpdir(), 'shuttle-e2e-'));
-  const network = await startNetwork({ dir: join(dir, 'network'), portOffset });
+  const network = await start(join(dir, 'network'), portOffset);
   const { peers, kafka, channel } = network.description;
   const ledger = await plainLedger(peers[0], channel);
   return {
@@ -43,6 +49,16 @@ export async function createWorld(portOffset: number): Promise<World> {
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** A network that came up only in part is taken away again, and its error told in full. */
+async function start(dir: string, portOffset: number): Promise<Network> {
+  try {
+    return await startNetwork({ dir, portOffset });
+  } catch (error) {
+    await stopNetwork({ dir, delete: true }).catch(() => undefined);
+    throw new Error(renderError(asNetworkError(error)), { cause: error });
+  }
 }
 
 export async function createTopic(kafka: Kafka, topic: string, partitions: number): Promise<void> {
