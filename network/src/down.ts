@@ -1,4 +1,5 @@
-import { rm, rmdir } from 'node:fs/promises';
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { NetworkError } from './errors.ts';
 import { exists } from './files.ts';
 import { createLayout, type Layout, networkDir } from './layout.ts';
@@ -90,6 +91,14 @@ async function forget(layout: Layout, evenUnreadable: boolean): Promise<void> {
   if (state !== undefined) await writeState(layout, { ...state, processes: {}, retiring: [] });
 }
 
+/** What killed commands left of files that they were about to rename. */
+async function leftovers(layout: Layout): Promise<string[]> {
+  const names = await readdir(layout.dir).catch(() => []);
+  return names
+    .filter((name) => /^(organizations|kafka-tls)\.tmp-|^(state\.json|lock)\./.test(name))
+    .map((name) => join(layout.dir, name));
+}
+
 /**
  * Removes only what a network's folder holds: a --dir that names another folder loses nothing
  * else.
@@ -106,7 +115,9 @@ async function remove(layout: Layout): Promise<void> {
     // Last: with it the folder stops being a network.
     layout.state,
   ];
-  for (const path of own) await rm(path, { recursive: true, force: true });
+  for (const path of [...(await leftovers(layout)), ...own]) {
+    await rm(path, { recursive: true, force: true });
+  }
   await rmdir(layout.dir).catch((error: NodeJS.ErrnoException) => {
     const kept = error.code === 'ENOTEMPTY' || error.code === 'EEXIST' || error.code === 'ENOENT';
     if (!kept) throw new NetworkError('INTERNAL', error.message, { cause: error });

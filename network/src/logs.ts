@@ -65,10 +65,12 @@ async function tail(
       copying.catch(reject);
     });
     watcher.once('error', reject);
-    signal.addEventListener('abort', () => {
+    const end = (): void => {
       watcher.close();
       resolve();
-    });
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
   });
 }
 

@@ -67,8 +67,6 @@ function exitCodeOf(error: (Error & { code?: unknown }) | null): number {
 
 /** The last lines of a text, without empty ones. */
 export function lastLines(text: string, count: number): string[] {
-  return text
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .slice(-count);
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  return count === 0 ? [] : lines.slice(-count);
 }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { NetworkError } from './errors.ts';
 import { type Layout, logFile } from './layout.ts';
-import { ordererEnvironment, peerEnvironment } from './node-environment.ts';
+import { type Environment, ordererEnvironment, peerEnvironment } from './node-environment.ts';
 import type { ProcessSpec } from './processes.ts';
 import type { DeployedChaincode } from './state.ts';
 import { fabricCommand, type Tools } from './tools.ts';
@@ -145,10 +145,19 @@ export function chaincodeSpec(
       '--chaincode-id',
       id,
     ],
-    env: { CORE_CHAINCODE_LOGGING_LEVEL: 'error' },
+    env: chaincodeEnvironment(),
     cwd: chaincode.folder,
     logFile: logFile(layout, name),
     ports: [{ port, use: name }],
+  };
+}
+
+/** The shim's info line per call is costly. Node's options are for profilers and debuggers. */
+function chaincodeEnvironment(): Environment {
+  const options = process.env.SHUTTLE_CHAINCODE_NODE_OPTIONS;
+  return {
+    CORE_CHAINCODE_LOGGING_LEVEL: 'error',
+    ...(options === undefined ? {} : { NODE_OPTIONS: options }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { describeNetwork } from '../../network/src/index.ts';
@@ -102,5 +102,13 @@ describe('what was started without being noted', () => {
     await writeFile(file, JSON.stringify({ ...state, processes: {} }));
     expect((await cli(at('down'))).stdout).toContain('Stopped 6 processes');
     expect(markedNames(dir)).toEqual([]);
+  });
+
+  test('and what killed commands left is removed by down --delete, the folder too', async () => {
+    await mkdir(join(dir, 'organizations.tmp-killed'));
+    await writeFile(join(dir, 'state.json'), 'half a fi');
+    expect((await cli(at('down'))).stderr).toContain('STATE_UNREADABLE:');
+    expect((await cli(at('down', '--delete'))).exitCode).toBe(0);
+    await expect(stat(dir)).rejects.toThrow('ENOENT');
   });
 });
