@@ -23,6 +23,8 @@ export interface TestBroker {
   /** A new topic; settings by name. */
   topic(partitions?: number, settings?: Record<string, string>): Promise<string>;
   createTopic(name: string, partitions?: number, settings?: Record<string, string>): Promise<void>;
+  /** Deletes the records before `offset`; -1 deletes all. */
+  truncate(topic: string, offset: bigint): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -101,6 +103,12 @@ export async function startTestBroker({
       return name;
     },
     createTopic,
+    truncate: async (topic, offset) => {
+      // kafkajs does not look up the topic's leader by itself.
+      await admin.fetchTopicOffsets(topic);
+      const partitions = [{ partition: 0, offset: offset.toString() }];
+      await admin.deleteTopicRecords({ topic, partitions });
+    },
     stop: async () => {
       await Promise.allSettled([
         producer.disconnect(),

@@ -33,6 +33,8 @@ export interface KafkaProxy {
   /** What was not passed, in order. */
   readonly faults: { readonly apiKey: number; readonly fate: Fate }[];
   release(): void;
+  /** Bytes that came from the broker. */
+  received: number;
   /** Breaks all connections; with false, refuses new ones until called with true. */
   cut(accept: boolean): void;
   close(): Promise<void>;
@@ -106,6 +108,7 @@ export async function startKafkaProxy({
       }
     });
     readFrames(broker, (frame) => {
+      proxy.received += frame.length;
       const correlation = frame.readInt32BE(4);
       const fate = fates.get(correlation);
       fates.delete(correlation);
@@ -123,6 +126,7 @@ export async function startKafkaProxy({
   const proxy: KafkaProxy = {
     decide: () => 'pass',
     faults: [],
+    received: 0,
     release: () => {
       for (const answer of held.splice(0)) answer();
     },

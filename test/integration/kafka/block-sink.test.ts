@@ -123,14 +123,10 @@ describe('the tail that a sink finds', () => {
     const sink = createSink(topics);
     await sink.open();
     await sink.publish([block(topics, 0), block(topics, 1), block(topics, 2)]);
-    const partitions = [{ partition: 0, offset: '2' }];
-    await broker.admin.deleteTopicRecords({ topic: topics.blocks, partitions });
+    await broker.truncate(topics.blocks, 2n);
     const some = await createSink(topics).open();
     expect(some).toEqual({ kind: 'truncated', logStart: 2n });
-    await broker.admin.deleteTopicRecords({
-      topic: topics.blocks,
-      partitions: [{ partition: 0, offset: '-1' }],
-    });
+    await broker.truncate(topics.blocks, -1n);
     const none = await createSink(topics).open();
     expect(none).toEqual({ kind: 'truncated', logStart: 4n });
   });
