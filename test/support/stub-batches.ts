@@ -43,7 +43,9 @@ export function record(
   };
 }
 
-/** submitBatch with records that continue from `after`; `changes` replaces members of the header. */
+/**
+ * submitBatch with records that continue from `after`; `changes` replaces members of the header.
+ */
 export function batchCall(
   after: number | bigint,
   records: readonly WireRecord[],

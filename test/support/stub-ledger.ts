@@ -1,4 +1,7 @@
-/** A ledger in memory under Fabric's rules: versions of keys, history, and the MVCC check of a block. */
+/**
+ * A ledger in memory under Fabric's rules: versions of keys, history, and the MVCC check of a
+ * block.
+ */
 
 export interface StubWrite {
   readonly key: string;
