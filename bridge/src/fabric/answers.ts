@@ -53,16 +53,15 @@ export function explain(step: Step, peer: string, error: unknown): unknown {
   for (const [pattern, code] of TEXTS) {
     const text = texts.find((t) => pattern.test(t));
     if (text !== undefined) {
-      return new ShuttleError(code, sentenceOf(text), { cause: error, at });
+      const message = `The peer ${peer} answered: ${sentenceOf(text)}`;
+      return new ShuttleError(code, message, { cause: error, at });
     }
   }
   const gone = error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED;
   const { unavailable, other } = DEFAULTS[step];
   const details = error.details.map((d) => `${d.address} (${d.mspId}): ${d.message}`).join('; ');
-  return new ShuttleError(gone ? unavailable : other, sentenceOf(details || error.message), {
-    cause: error,
-    at,
-  });
+  const message = `The ${step} call to ${peer} failed: ${sentenceOf(details || error.message)}`;
+  return new ShuttleError(gone ? unavailable : other, message, { cause: error, at });
 }
 
 /** Whether the error may mean that there is no such chaincode on the channel. */
