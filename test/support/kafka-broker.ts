@@ -4,7 +4,7 @@ import { type Admin, Kafka, logLevel, type Producer } from 'kafkajs';
 import { createKafkaClient, type KafkaClient } from '../../bridge/src/kafka/client.ts';
 import type { KafkaOptions } from '../../bridge/src/kafka/options.ts';
 import { type Network, startNetwork } from '../../network/src/index.ts';
-import { createTestLog } from './fakes.ts';
+import { createTestLog, testClock } from './fakes.ts';
 import { type KafkaProxy, startKafkaProxy } from './kafka-proxy.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';
 
@@ -74,6 +74,7 @@ export async function startTestBroker({
     settings: Record<string, string> = {},
   ): Promise<void> => {
     await admin.createTopics({
+      waitForLeaders: false,
       topics: [
         {
           topic: name,
@@ -82,6 +83,21 @@ export async function startTestBroker({
         },
       ],
     });
+    await known(name);
+  };
+
+  /** A topic that was created just now is not known to the broker at once. */
+  const known = async (name: string): Promise<void> => {
+    for (let tries = 0; tries < 200; tries++) {
+      const { topics } = await admin
+        .fetchTopicMetadata({ topics: [name] })
+        .catch(() => ({ topics: [] }));
+      if (topics[0]?.partitions.every(({ leader }) => leader >= 0)) {
+        return;
+      }
+      await testClock.sleep(20);
+    }
+    throw new Error(`Topic ${name} did not come up.`);
   };
 
   return {

@@ -1,5 +1,6 @@
 /** Makes sure that the topics exist and can do what Shuttle needs of them. */
-import { ShuttleError } from '../errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ShuttleError, toShuttleError } from '../errors.ts';
 import type { KafkaClient } from './client.ts';
 import { deadLetterTopic } from './dead-letters.ts';
 import { hasType } from './errors.ts';
@@ -9,7 +10,9 @@ import { readTopicFacts, type TopicFacts } from './topic-facts.ts';
 export const COPY_MARGIN_BYTES = 64 * 1024;
 /** The default of createTopics: as many as the broker's num.partitions. */
 const BROKER_DEFAULT = -1;
-const LEADER_TIMEOUT_MS = 10_000;
+const CREATE_TIMEOUT_MS = 10_000;
+const KNOWN_DEADLINE_MS = 10_000;
+const KNOWN_AGAIN_MS = 50;
 
 /** A topic as it is created, and what of it has to hold when it is there already. */
 export interface TopicSpec {
@@ -117,8 +120,9 @@ async function create(client: KafkaClient, specs: readonly TopicSpec[]): Promise
   try {
     await client.admin((admin) =>
       admin.createTopics({
-        waitForLeaders: true,
-        timeout: LEADER_TIMEOUT_MS,
+        // kafkajs' own wait takes a broker that has not heard of the topic yet for an error.
+        waitForLeaders: false,
+        timeout: CREATE_TIMEOUT_MS,
         topics: specs.map(({ name, partitions, settings }) => ({
           topic: name,
           numPartitions: partitions,
@@ -135,6 +139,23 @@ async function create(client: KafkaClient, specs: readonly TopicSpec[]): Promise
   }
   for (const { name } of specs) {
     client.log.info({ topic: name }, 'Topic was created');
+  }
+}
+
+/** A topic that was created just now is not known to every broker at once. */
+async function readWhenKnown(
+  client: KafkaClient,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, TopicFacts>> {
+  for (const end = Date.now() + KNOWN_DEADLINE_MS; ; ) {
+    try {
+      return await readTopicFacts(client, names);
+    } catch (error) {
+      if (Date.now() > end || toShuttleError(error).code !== 'TOPIC_MISSING') {
+        throw error;
+      }
+      await sleep(KNOWN_AGAIN_MS);
+    }
   }
 }
 
@@ -173,10 +194,9 @@ export async function ensureTopics(
   if (absent.length > 0) {
     await create(client, absent);
   }
-  const facts = await readTopicFacts(
-    client,
-    specs.map(({ name }) => name),
-  );
+  const names = specs.map(({ name }) => name);
+  const facts =
+    absent.length > 0 ? await readWhenKnown(client, names) : await readTopicFacts(client, names);
   for (const spec of specs) {
     const known = facts.get(spec.name);
     const found = known === undefined ? [] : misfits(spec, known);

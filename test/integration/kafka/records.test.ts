@@ -1,0 +1,220 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Producer } from 'kafkajs';
+import { createReader } from '../../../bridge/src/kafka/reader.ts';
+import { createKafkaSource } from '../../../bridge/src/kafka/source.ts';
+import { readTail } from '../../../bridge/src/kafka/tail.ts';
+import type { SourceBatch } from '../../../bridge/src/ports.ts';
+import { ensureTools } from '../../../network/src/index.ts';
+import { SILENT } from '../../../network/src/progress.ts';
+import { testClock } from '../../support/fakes.ts';
+import { readTopic } from '../../support/independent.ts';
+import { startTestBroker, type TestBroker } from '../../support/kafka-broker.ts';
+
+const MINUTE = 60_000;
+const FOUR_ZEROS = Buffer.alloc(4);
+
+let broker: TestBroker;
+const producers: Producer[] = [];
+
+beforeAll(async () => {
+  broker = await startTestBroker({ portOffset: 33_000 });
+}, MINUTE);
+
+afterAll(async () => {
+  await Promise.allSettled(producers.map((producer) => producer.disconnect()));
+  await broker.stop();
+}, MINUTE);
+
+/** All batches up to the committed end of the topic's one partition. */
+async function drain(topic: string): Promise<SourceBatch[]> {
+  const source = createKafkaSource(
+    broker.client(),
+    { groupId: randomUUID(), topics: [topic] },
+    testClock,
+  );
+  const batches: SourceBatch[] = [];
+  const stop = new AbortController();
+  let end = -1n;
+  for await (const event of source.events(stop.signal)) {
+    if (event.kind === 'assigned') {
+      end = event.assignment.logEnd;
+      source.start(event.assignment, event.assignment.logStart);
+    } else if (event.kind === 'records') {
+      batches.push(event.batch);
+      if (event.batch.next >= end) {
+        stop.abort();
+      }
+    }
+  }
+  await source.close();
+  return batches;
+}
+
+const valuesOf = (batches: readonly SourceBatch[]): string[] =>
+  batches.flatMap(({ records }) => records.map(({ value }) => Buffer.from(value ?? []).toString()));
+
+async function transactional(): Promise<Producer> {
+  const producer = broker.plain.producer({
+    transactionalId: randomUUID(),
+    idempotent: true,
+    maxInFlightRequests: 1,
+    createPartitioner: () => () => 0,
+    retry: { initialRetryTime: 5, maxRetryTime: 100, retries: 50 },
+  });
+  producers.push(producer);
+  await producer.connect();
+  return producer;
+}
+
+describe('aborted transactions', () => {
+  it('never show, however they interleave and whatever their keys are', async () => {
+    const topic = await broker.topic();
+    const [first, second] = await Promise.all([transactional(), transactional()]);
+    const one = await first.transaction();
+    const other = await second.transaction();
+    // Brokers list the one that ended first before the one that began first.
+    await one.send({ topic, messages: [{ key: 'a', value: 'aborted 1' }] });
+    await other.send({ topic, messages: [{ key: 'b', value: 'aborted 2' }] });
+    await other.send({ topic, messages: [{ key: FOUR_ZEROS, value: 'aborted 3' }] });
+    await other.send({ topic, messages: [{ key: 'b', value: 'aborted 4' }] });
+    await other.abort();
+    await one.send({ topic, messages: [{ key: 'a', value: 'aborted 5' }] });
+    await one.abort();
+    const last = await second.transaction();
+    await last.send({ topic, messages: [{ key: FOUR_ZEROS, value: 'committed' }] });
+    await last.commit();
+
+    expect(valuesOf(await drain(topic))).toEqual(['committed']);
+    // The fault that this test is for: kafkajs alone shows aborted records.
+    const leaked = await readTopic(broker.plain, topic);
+    expect(leaked.map(({ value }) => value?.toString())).toContain('aborted 1');
+  }, 60_000);
+
+  it('that are all there is move the position to the end', async () => {
+    const topic = await broker.topic();
+    const producer = await transactional();
+    for (let i = 0; i < 3; i++) {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic, messages: [{ value: 'aborted' }] });
+      await transaction.abort();
+    }
+    const batches = await drain(topic);
+    expect(valuesOf(batches)).toEqual([]);
+    expect(batches.at(-1)?.next).toBe(6n);
+  });
+
+  it('that are still open hold the committed end back', async () => {
+    const topic = await broker.topic();
+    await broker.producer.send({ topic, messages: [{ value: 'before' }] });
+    const producer = await transactional();
+    const open = await producer.transaction();
+    await open.send({ topic, messages: [{ value: 'open' }] });
+    await broker.producer.send({ topic, messages: [{ value: 'behind' }] });
+    expect(valuesOf(await drain(topic))).toEqual(['before']);
+    await open.commit();
+    expect(valuesOf(await drain(topic))).toEqual(['before', 'open', 'behind']);
+  });
+});
+
+/** Kafka's own console producer, so that the framing is Java's. */
+async function produceByJava(topic: string, codec: string, lines: readonly string[]) {
+  const { kafka } = await ensureTools(SILENT);
+  await new Promise<void>((resolve, reject) => {
+    const child = execFile(
+      'java',
+      [
+        '-cp',
+        join(kafka, '*'),
+        'org.apache.kafka.tools.ConsoleProducer',
+        ...['--bootstrap-server', broker.brokers.join(',')],
+        ...['--topic', topic, '--compression-codec', codec],
+        ...['--property', 'parse.key=true', '--property', 'key.separator=\t'],
+      ],
+      (error) => (error === null ? resolve() : reject(error)),
+    );
+    child.stdin?.end(`${lines.join('\n')}\n`);
+  });
+}
+
+describe('compressed records', () => {
+  it.each(['gzip', 'snappy', 'lz4', 'zstd'])(
+    'of Java clients are read with %s',
+    async (codec) => {
+      const topic = await broker.topic();
+      // Some repeat, some do not, and all together are larger than a block of any codec.
+      const lines = Array.from(
+        { length: 400 },
+        (_, i) => `key-${i}\t${'äbc'.repeat(i % 50)}${randomUUID()}${randomUUID()}`,
+      );
+      await produceByJava(topic, codec, lines);
+      const records = (await drain(topic)).flatMap((batch) => batch.records);
+      const found = records.map(({ key, value }) =>
+        [key, value].map((bytes) => Buffer.from(bytes ?? []).toString()).join('\t'),
+      );
+      expect(found).toEqual(lines);
+      const reader = createReader(broker.client());
+      const fetched = await reader.fetch({ topic, partition: 0 }, 0n);
+      await reader.close();
+      const size = fetched.kind === 'records' ? fetched.bytes : 0;
+      expect(size).toBeLessThan(0.7 * Buffer.byteLength(lines.join('')));
+    },
+    MINUTE,
+  );
+});
+
+describe('the tail', () => {
+  const collect = async (...args: Parameters<typeof readTail>): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const { value } of readTail(...args)) {
+      found.push(Buffer.from(value ?? []).toString());
+    }
+    return found;
+  };
+  const never = new AbortController().signal;
+
+  it('is the last records over all partitions, or all there are', async () => {
+    const topic = await broker.topic(3);
+    for (let i = 0; i < 30; i++) {
+      const messages = [{ partition: i % 3, value: `${i}`, timestamp: `${1_000 + i}` }];
+      await broker.producer.send({ topic, messages });
+    }
+    const client = broker.client();
+    const last = await collect(client, topic, { from: { last: 5 }, follow: false }, never);
+    expect(last).toEqual(['25', '26', '27', '28', '29']);
+    const all = await collect(client, topic, { from: 'beginning', follow: false }, never);
+    expect(all.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, i) => i));
+    expect(await collect(client, topic, { from: { last: 0 }, follow: false }, never)).toEqual([]);
+  });
+
+  it('goes on with what comes, and leaves no trace of a group', async () => {
+    const before = await broker.admin.listGroups();
+    const topic = await broker.topic();
+    await broker.producer.send({ topic, messages: [{ value: 'old' }, { value: 'last' }] });
+    const stop = new AbortController();
+    const found: string[] = [];
+    const options = { from: { last: 1 }, follow: true } as const;
+    for await (const { value } of readTail(broker.client(), topic, options, stop.signal)) {
+      found.push(Buffer.from(value ?? []).toString());
+      if (found.length === 1) {
+        await broker.producer.send({ topic, messages: [{ value: 'new' }] });
+      } else {
+        stop.abort();
+      }
+    }
+    expect(found).toEqual(['last', 'new']);
+    expect(await broker.admin.listGroups()).toEqual(before);
+  });
+
+  it('of a topic that does not exist is refused', async () => {
+    const reading = collect(
+      broker.client(),
+      'nowhere',
+      { from: 'beginning', follow: false },
+      never,
+    );
+    await expect(reading).rejects.toMatchObject({ code: 'TOPIC_MISSING' });
+  });
+});
