@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-import type { Layout } from './layout.ts';
 import type { Broker, Topology } from './topology.ts';
 
 /** 16 MiB: a block of 10 MB with its headers fits into one record. */
@@ -21,7 +19,7 @@ type Properties = Record<string, string | number | boolean>;
 export function brokerProperties(
   topology: Topology,
   broker: Broker,
-  layout: Layout,
+  logDir: string,
   security?: KafkaSecurity,
 ): string {
   const nodes = topology.brokers.length;
@@ -34,7 +32,7 @@ export function brokerProperties(
       .map((each) => `${each.nodeId}@127.0.0.1:${each.controllerPort}`)
       .join(','),
     ...listeners(topology, broker, security),
-    'log.dirs': join(layout.data, broker.name),
+    'log.dirs': logDir,
     'auto.create.topics.enable': false,
     'num.partitions': 1,
     'default.replication.factor': replicas,

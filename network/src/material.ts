@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseDocument } from 'yaml';
@@ -8,16 +8,15 @@ import { writeConnectionProfiles } from './connection-profile.ts';
 import { generateCrypto, runGenerator } from './crypto-material.ts';
 import { NetworkError } from './errors.ts';
 import { exists, writeAtomically } from './files.ts';
-import { brokerProperties, KAFKA_LOG4J } from './kafka-config.ts';
+import { brokerProperties, KAFKA_LOG4J, type KafkaSecurity } from './kafka-config.ts';
 import { ensureKafkaSecurity, readKafkaSecurity, scramArguments } from './kafka-security.ts';
 import { genesisFile, type Layout } from './layout.ts';
-import { cleanEnvironment, lastLines, run } from './run.ts';
+import { lastLines, run } from './run.ts';
 import { brokerPropertiesFile, javaArguments } from './specs.ts';
 import type { Tools } from './tools.ts';
 import type { Broker, Topology } from './topology.ts';
 
 const CCAAS_SOURCE = fileURLToPath(new URL('../ccaas/bin', import.meta.url));
-const FORMATTED = '.shuttle-formatted';
 
 /** What the folder of a network is made with. */
 export interface MaterialInput {
@@ -75,11 +74,13 @@ async function generateOrganizations(input: MaterialInput): Promise<void> {
 async function generateGenesis({ topology, layout, tools }: MaterialInput): Promise<void> {
   const { channel } = topology.options;
   const file = genesisFile(layout, channel);
-  const temporary = `${file}.tmp`;
   await mkdir(layout.artifacts, { recursive: true });
+  const folder = await mkdtemp(join(layout.artifacts, 'tmp-'));
+  const temporary = join(folder, 'genesis.block');
   const names = ['-profile', CHANNEL_PROFILE, '-channelID', channel, '-outputBlock', temporary];
   await runGenerator(tools, 'configtxgen', ['-configPath', layout.config, ...names]);
   await rename(temporary, file);
+  await rm(folder, { recursive: true });
 }
 
 /** Writes the brokers' configuration and formats their storage, as far as that is not done. */
@@ -89,32 +90,44 @@ export async function ensureKafkaMaterial(input: MaterialInput): Promise<void> {
   if (topology.options.kafkaSecure) await ensureKafkaSecurity(topology, layout, tools);
   const security = await readKafkaSecurity(topology, layout);
   for (const broker of topology.brokers) {
-    const text = brokerProperties(topology, broker, layout, security);
+    const text = brokerProperties(topology, broker, join(layout.data, broker.name), security);
     await writeAtomically(brokerPropertiesFile(layout, broker), text, 0o600);
   }
   const id = await clusterId(layout);
-  await Promise.all(topology.brokers.map((broker) => formatStorage(input, broker, id)));
+  await Promise.all(topology.brokers.map((broker) => formatStorage(input, broker, security, id)));
 }
 
+/**
+ * Formats beside and renames: a killed `up` leaves a storage tool that goes on writing, and it must
+ * not write into what the next one formats.
+ */
 async function formatStorage(
   { layout, tools, topology }: MaterialInput,
   broker: Broker,
+  security: KafkaSecurity | undefined,
   id: string,
 ): Promise<void> {
   const folder = join(layout.data, broker.name);
-  const marker = join(folder, FORMATTED);
-  if (await exists(marker)) return;
-  await rm(folder, { recursive: true, force: true });
-  const tool = [...javaArguments(layout, tools), 'kafka.tools.StorageTool', 'format'];
-  const scram = await scramArguments(topology, layout);
-  const args = [...tool, '-t', id, '-c', brokerPropertiesFile(layout, broker), ...scram];
-  const result = await run('java', args, { env: cleanEnvironment() });
-  if (result.exitCode !== 0) {
-    throw new NetworkError('COMMAND_FAILED', `The storage of ${broker.name} was not formatted.`, {
-      lines: lastLines(`${result.stdout}${result.stderr}`, 8),
-    });
+  if (await exists(folder)) return;
+  await mkdir(layout.data, { recursive: true });
+  const temporary = await mkdtemp(`${folder}.tmp-`);
+  try {
+    const logs = join(temporary, 'storage');
+    const properties = join(temporary, 'server.properties');
+    const text = brokerProperties(topology, broker, logs, security);
+    await writeAtomically(properties, text, 0o600);
+    const tool = [...javaArguments(layout, tools), 'kafka.tools.StorageTool', 'format'];
+    const scram = await scramArguments(topology, layout);
+    const result = await run('java', [...tool, '-t', id, '-c', properties, ...scram]);
+    if (result.exitCode !== 0) {
+      const sentence = `The storage of ${broker.name} was not formatted.`;
+      const lines = lastLines(`${result.stdout}${result.stderr}`, 8);
+      throw new NetworkError('COMMAND_FAILED', sentence, { lines });
+    }
+    await rename(logs, folder);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
   }
-  await writeAtomically(marker, '');
 }
 
 /** One cluster id per network folder; Kafka wants 16 bytes in base64url. */

@@ -125,7 +125,7 @@ describe('a broker', () => {
   test('alone keeps one replica, creates no topics by itself, and takes a block of 10 MB', () => {
     const [broker] = one.brokers;
     if (broker === undefined) throw new Error('no broker');
-    expect(properties(brokerProperties(one, broker, layout))).toMatchObject({
+    expect(properties(brokerProperties(one, broker, '/data'))).toMatchObject({
       listeners: 'PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9192',
       'advertised.listeners': 'PLAINTEXT://localhost:9092',
       'controller.quorum.voters': '1@127.0.0.1:9192',
@@ -141,7 +141,7 @@ describe('a broker', () => {
   test('of three keeps three replicas, two in sync', () => {
     const [, broker] = three.brokers;
     if (broker === undefined) throw new Error('no broker');
-    expect(properties(brokerProperties(three, broker, layout))).toMatchObject({
+    expect(properties(brokerProperties(three, broker, '/data'))).toMatchObject({
       'node.id': '2',
       'controller.quorum.voters': '1@127.0.0.1:9292,2@127.0.0.1:9293,3@127.0.0.1:9294',
       'default.replication.factor': '3',
@@ -161,7 +161,7 @@ describe('a broker', () => {
       user: 'shuttle',
       password: 'secret',
     };
-    const found = properties(brokerProperties(topology, broker, layout, security));
+    const found = properties(brokerProperties(topology, broker, '/data', security));
     expect(found.listeners).toBe(
       'PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9192,PROXIED://127.0.0.1:9492,' +
         'SSL://127.0.0.1:9292,SASL_SSL://127.0.0.1:9392',
