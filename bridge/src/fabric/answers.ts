@@ -1,4 +1,4 @@
-/** What the gateway's errors mean, by lifecycle step: what is known of the effect, and what next. */
+/** What the gateway's errors mean, by lifecycle step: what is known of their effect, what next. */
 import { status } from '@grpc/grpc-js';
 import { GatewayError } from '@hyperledger/fabric-gateway';
 import type { RefusalCode } from '@shuttle/chaincode/wire';

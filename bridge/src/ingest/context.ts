@@ -2,6 +2,7 @@
 import type { KeyExpression } from '../batch/key-expression.ts';
 import type { CutLimits } from '../batch/queue.ts';
 import type { ShuttleError } from '../errors.ts';
+import type { Outage } from '../outage.ts';
 import type { Clock, DeadLetters, Ledger, Log, Meter, Source } from '../ports.ts';
 import type { LedgerIdentity, TopicPartition } from '../values.ts';
 import type { Window } from './window.ts';
@@ -61,32 +62,4 @@ export interface Context extends IngestDeps {
   /** Share of the buffers that one partition may use, given how many there are now. */
   readonly bufferShare: () => { readonly records: number; readonly bytes: number };
   readonly count: (what: keyof Omit<IngestSummary, 'stops'>, by: number) => void;
-}
-
-/** Says once that a side is gone and once that it is back, however often it is tried. */
-export interface Outage {
-  failed(side: 'kafka' | 'fabric', error: ShuttleError): void;
-  recovered(side: 'kafka' | 'fabric'): void;
-}
-
-export function createOutage(log: Log, meter: Meter, clock: Clock): Outage {
-  const since = new Map<'kafka' | 'fabric', number>();
-  return {
-    failed: (side, error) => {
-      meter.failed(error.code);
-      if (!since.has(side)) {
-        since.set(side, clock.now());
-        meter.reachable(side, false);
-        log.warn({ side, code: error.code, err: error.message }, 'lost the far side, waiting');
-      }
-    },
-    recovered: (side) => {
-      const start = since.get(side);
-      if (start !== undefined) {
-        since.delete(side);
-        meter.reachable(side, true);
-        log.info({ side, duration_ms: clock.now() - start }, 'reached the far side again');
-      }
-    },
-  };
 }

@@ -3,22 +3,18 @@ import { setMaxListeners } from 'node:events';
 import { createKeyExpression } from '../batch/key-expression.ts';
 import { ShuttleError, toShuttleError } from '../errors.ts';
 import { backOffMs } from '../limits.ts';
+import { Outage } from '../outage.ts';
 import type { SourceEvent } from '../ports.ts';
 import { type LedgerIdentity, partitionName, type TopicPartition } from '../values.ts';
-import {
-  type Context,
-  createOutage,
-  type IngestDeps,
-  type IngestOptions,
-  type IngestSummary,
-  type Outage,
-  type Stop,
-} from './context.ts';
+import type { Context, IngestDeps, IngestOptions, IngestSummary, Stop } from './context.ts';
 import { Partition } from './partition.ts';
 import { createWindow } from './window.ts';
 
 /** In-flight batches get this long to finish at an orderly stop. */
 const STOP_PATIENCE_MS = 20_000;
+
+/** With every own partition stopped, the run ends after so many ack intervals. */
+const IDLE_TICKS_MAX = 5;
 
 /**
  * Runs until the signal aborts, until every assigned partition has stopped with a code, or, with
@@ -52,11 +48,13 @@ class IngestRun {
   private others: ReadonlySet<string> = new Set<string>();
   private error: ShuttleError | null = null;
   private movedAtMs: number;
+  /** Ack intervals in which every own partition was found stopped. */
+  private idleTicks = 0;
 
   constructor(deps: IngestDeps, options: IngestOptions) {
     this.deps = deps;
     this.options = options;
-    this.outage = createOutage(deps.log, deps.meter, deps.clock);
+    this.outage = new Outage(deps.log, deps.meter, deps.clock);
     this.movedAtMs = deps.clock.now();
     // Every waiting lane listens; how many there are is bounded by the lanes, not by ten.
     setMaxListeners(0, this.end.signal, this.abort.signal);
@@ -130,7 +128,7 @@ class IngestRun {
     for (let attempt = 1; !this.end.signal.aborted; attempt++) {
       try {
         const answer = await call();
-        this.outage.recovered(side);
+        this.outage.answered(side);
         return answer;
       } catch (caught) {
         const error = toShuttleError(caught);
@@ -177,7 +175,7 @@ class IngestRun {
         this.outage.failed('kafka', toShuttleError(event.error));
         break;
       case 'reachable':
-        this.outage.recovered('kafka');
+        this.outage.answered('kafka');
         break;
     }
   }
@@ -211,10 +209,15 @@ class IngestRun {
     this.checkEnd();
   }
 
-  /** When every own partition has stopped for good, there is nothing left to wait for. */
+  /**
+   * When every own partition has stopped for good, there is nothing left to wait for. Partitions
+   * are assigned one by one, so the first that stops says nothing of those that are to come.
+   */
   private checkStops(): void {
     const all = [...this.partitions.values()];
-    if (all.length > 0 && all.every((p) => this.isStopped(p.assignment))) {
+    const stopped = all.length > 0 && all.every((p) => this.isStopped(p.assignment));
+    this.idleTicks = stopped && !this.options.untilEnd ? this.idleTicks + 1 : 0;
+    if (this.idleTicks >= IDLE_TICKS_MAX) {
       this.end.abort();
     }
   }

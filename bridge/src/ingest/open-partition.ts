@@ -78,7 +78,7 @@ async function persist<T>(
   for (let attempt = 1; live(); attempt++) {
     try {
       const answer = await call();
-      outage.recovered('fabric');
+      outage.answered('fabric');
       return answer;
     } catch (caught) {
       const error = toShuttleError(caught);

@@ -60,7 +60,7 @@ export async function submitBatch(
   for (let attempt = 1; live(); attempt++) {
     try {
       const receipt = await ledger.submitBatch(header, bytes);
-      outage.recovered('fabric');
+      outage.answered('fabric');
       return { kind: 'committed', ...receipt };
     } catch (caught) {
       const error = passing(caught);
@@ -160,7 +160,7 @@ async function readWatermark(
   for (let attempt = 1; live(); attempt++) {
     try {
       const state = await ledger.getPartition(options.stream, place);
-      outage.recovered('fabric');
+      outage.answered('fabric');
       return state.watermarks[place.lane] ?? null;
     } catch (caught) {
       const error = toShuttleError(caught);

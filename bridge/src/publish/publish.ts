@@ -4,11 +4,12 @@ import { OUTPUTS, type Output } from '../block/records.ts';
 import { topicNames } from '../block/topics.ts';
 import { ShuttleError, toShuttleError } from '../errors.ts';
 import { backOffMs, PUBLISH_QUEUE_BYTES_MAX, PUBLISH_STOP_PATIENCE_MS } from '../limits.ts';
+import { Outage, type Side } from '../outage.ts';
 import type { BlockSink, BlockTail, Clock, Ledger, Log, Meter } from '../ports.ts';
 import type { LedgerIdentity } from '../values.ts';
 import { BlockQueue, type PreparedBlock } from './queue.ts';
 import { type ReaderOptions, readBlocks } from './reader.ts';
-import { Outage, orAborted, type Side, withPatience } from './waiting.ts';
+import { orAborted, withPatience } from './waiting.ts';
 
 export interface PublishDeps {
   /** A new sink each time: one that has failed is of no more use. */

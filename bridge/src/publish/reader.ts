@@ -4,9 +4,10 @@ import { decodeBlock } from '../block/decode.ts';
 import { blockRecords, type RecordOptions } from '../block/records.ts';
 import { ShuttleError, toShuttleError } from '../errors.ts';
 import { backOffMs, PEER_BEHIND_POLL_MS } from '../limits.ts';
+import type { Outage } from '../outage.ts';
 import type { Clock, Ledger, Log } from '../ports.ts';
 import type { BlockQueue, PreparedBlock } from './queue.ts';
-import { type Outage, orAborted } from './waiting.ts';
+import { orAborted } from './waiting.ts';
 
 export interface ReaderDeps {
   readonly ledger: Pick<Ledger, 'height' | 'blocks'>;

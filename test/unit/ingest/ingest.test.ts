@@ -292,6 +292,19 @@ describe('a fault that will not pass stops the partition with its code', () => {
     expect(codes(await run({ keyExpression: '/id' }))).toContainEqual([1, 'LAYOUT_MISMATCH']);
   });
 
+  it('ends by itself when every partition has stopped, though it was to run for ever', async () => {
+    const { topic, ledger, run } = world(2);
+    for (const partition of [0, 1]) {
+      await ledger.openPartition('cluster', { topic: 'cleaned', partition }, 9, '');
+    }
+    fill(topic, 10, 2);
+    const summary = await run({ untilEnd: false });
+    expect(codes(summary)).toEqual([
+      [0, 'LAYOUT_MISMATCH'],
+      [1, 'LAYOUT_MISMATCH'],
+    ]);
+  });
+
   it('SOURCE_REWOUND: the ledger is ahead of the source', async () => {
     const { topic, channel, run } = world(1);
     fill(topic, 40, 4);
@@ -390,7 +403,8 @@ describe('when the ledger is slow or gone, Shuttle waits', () => {
     };
     await run();
     expectExactlyOnce(topic, channel);
-    const said = log.lines.map((line) => line.message).filter((m) => m.includes('far side'));
+    const told = log.lines.filter((line) => line.level !== 'debug').map((line) => line.message);
+    const said = told.filter((message) => message.includes('far side'));
     expect(said).toEqual(['lost the far side, waiting', 'reached the far side again']);
   });
 
