@@ -41,7 +41,7 @@ function causes(error: Error): string[] {
   const found: string[] = [];
   let cause: unknown = error.cause;
   let above = error.message;
-  while (cause !== undefined && cause !== null && found.length < CAUSES_MAX) {
+  for (let depth = 0; depth < CAUSES_MAX && cause !== undefined && cause !== null; depth++) {
     const message = messageOf(cause);
     if (message !== '' && !above.includes(message)) {
       found.push(message);

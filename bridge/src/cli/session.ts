@@ -1,4 +1,5 @@
 /** What every command shares: the common options, settings, one Shuttle, output and deadline. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { SettingFlag } from '../config/layers.ts';
 import { type LoadedSettings, loadSettings } from '../config/load.ts';
@@ -95,6 +96,9 @@ export function wholeOption(session: Session, name: string, least: number): numb
   return value;
 }
 
+/** A far side that does not answer must not hold up the end of a command. */
+const CLOSE_PATIENCE_MS = 5_000;
+
 interface OpenedSession extends Session {
   readonly close: () => Promise<void>;
 }
@@ -123,7 +127,10 @@ function openSession(
       io.stdout.write(`${line}\n`);
     },
     close: async () => {
-      await shuttle?.close();
+      const late = new AbortController();
+      const patience = delay(CLOSE_PATIENCE_MS, undefined, { signal: late.signal }).catch(() => {});
+      await Promise.race([shuttle?.close(), patience]);
+      late.abort();
     },
   };
 }

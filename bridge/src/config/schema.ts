@@ -192,12 +192,14 @@ const ingest = z.strictObject({
     .max(LANES_MAX)
     .default(LANES_DEFAULT)
     .describe(
-      "Key-hash slices of a partition, each with one transaction in flight. Part of a partition's layout on the ledger: fixed once written.",
+      'Key-hash slices of a partition, each with one transaction in flight. ' +
+        "Part of the partition's layout on the ledger: fixed once written.",
     ),
   keyExpression: text('a JSON Pointer (RFC 6901)', /^(?:\/(?:[^~]|~[01])*)?$/)
     .default('')
     .describe(
-      "JSON Pointer to the document key in values of records without a key; empty: the record's own key only. Part of the layout.",
+      'JSON Pointer to the document key in values of records without a key; ' +
+        "empty: the record's own key only. Part of the layout.",
     ),
   batchRecords: z
     .int()

@@ -1,4 +1,4 @@
-/** The schema as a flat list: what help, documentation, environment and errors need of a setting. */
+/** The schema as a flat list: what documentation, environment and errors need of a setting. */
 import { z } from 'zod';
 import { settingFacts, settingsSchema } from './schema.ts';
 
@@ -98,7 +98,7 @@ function words(leaf: Leaf): string {
   return leaf.type === 'boolean' ? 'true or false' : 'text';
 }
 
-/** Takes off default and optional; what an outer wrapper says goes before what an inner one says. */
+/** Takes off default and optional; what an outer wrapper says goes before an inner one. */
 function unwrap(schema: z.core.$ZodType) {
   let core = schema;
   let description = '';

@@ -1,4 +1,4 @@
-/** Whether the service can do its work now, from the meter's figures and a question to each side. */
+/** Whether the service can do its work now: the meter's figures, and a question to each side. */
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import type { Clock, Meter } from '../ports.ts';
 import type { Figures } from './meter.ts';

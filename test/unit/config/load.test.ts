@@ -3,10 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type LoadInput, loadSettings } from '../../../bridge/src/config/load.ts';
 import { environmentName, SETTINGS } from '../../../bridge/src/config/settings.ts';
 import { ShuttleError } from '../../../bridge/src/errors.ts';
-import {
-  createTemporaryFolder,
-  type TemporaryFolder,
-} from '../../support/temporary-folder.ts';
+import { createTemporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts';
 
 let folder: TemporaryFolder;
 

@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { generatedPages } from '../../../bridge/src/cli/docs.ts';
+import { ERRORS } from '../../../bridge/src/errors.ts';
+import { createMeter } from '../../../bridge/src/system/meter.ts';
+import { ROOT } from '../../support/sources.ts';
+
+describe('the generated pages', () => {
+  test.each([...generatedPages()])('docs/%s says what the code does', (name, text) => {
+    // Generate them with: npm run docs -w bridge
+    expect(readFileSync(join(ROOT, 'docs', name), 'utf8')).toBe(text);
+  });
+});
+
+describe('the error table', () => {
+  test('says of every code, in sentences, what it is and what to do', () => {
+    for (const [code, { title, help }] of Object.entries(ERRORS)) {
+      expect([code, title]).toEqual([code, expect.stringMatching(/^[A-Z].*\.$/)]);
+      expect([code, help]).toEqual([code, expect.stringMatching(/^[A-Z`].*\.$/)]);
+    }
+  });
+});
+
+describe('docs/operations.md', () => {
+  const text = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8');
+
+  test('lists every metric, and no other', async () => {
+    const told = new Set(text.match(/`shuttle_[a-z_]+`/g)?.map((name) => name.slice(1, -1)));
+    const exported = (await createMeter().metrics()).matchAll(/^# TYPE (\S+)/gm);
+    expect([...told].sort()).toEqual([...exported].map(([, name]) => name).sort());
+  });
+});
