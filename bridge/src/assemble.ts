@@ -36,6 +36,7 @@ import {
   PUBLISH_TRANSACTION_BYTES_MAX,
   PUBLISH_TRANSACTION_RECORDS_MAX,
 } from './limits.ts';
+import { Outage } from './outage.ts';
 import type { Ledger, Log, Source } from './ports.ts';
 import { type PublishSummary, runPublish } from './publish/publish.ts';
 import { systemClock as clock } from './system/clock.ts';
@@ -273,7 +274,7 @@ class AssembledShuttle implements Shuttle {
 
   private patience(options: RunOptions, signal: AbortSignal): Patience {
     const { deadlineMs } = { deadlineMs: undefined, ...this.bounds(options) };
-    return { clock, log: this.log, meter: this.meter, signal, deadlineMs };
+    return { clock, outage: new Outage(this.log, this.meter, clock), signal, deadlineMs };
   }
 
   /** A service waits for ever; a run to the end gives up. */

@@ -171,7 +171,10 @@ describe('every workspace', () => {
     const wrong = all.flatMap((file) =>
       file.text
         .split('\n')
-        .map((line, index) => ({ at: `${file.path}:${index + 1}`, length: [...line].length }))
+        .map((line, index) => ({
+          at: `${file.path}:${index + 1}`,
+          length: Array.from(line).length,
+        }))
         .filter(({ length }) => length > LINE_LENGTH_MAX)
         .map(({ at, length }) => `${at} has ${length}`),
     );

@@ -85,7 +85,8 @@ function defaultText({ default: value, otherwise }: Setting): string {
   if (value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) {
     return 'none';
   }
-  return `\`${Array.isArray(value) ? value.join(',') : String(value)}\``;
+  const shown = Array.isArray(value) ? value.join(',') : JSON.stringify(value);
+  return `\`${shown.replaceAll('"', '')}\``;
 }
 
 function errorsPage(): string {

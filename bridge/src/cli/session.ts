@@ -90,7 +90,7 @@ export function wholeOption(session: Session, name: string, least: number): numb
   const value = typeof raw === 'string' && /^[0-9]{1,9}$/.test(raw) ? Number(raw) : -1;
   if (value < least) {
     throw new ShuttleError('USAGE', `--${name} is not a whole number from ${least} on.`, {
-      at: { [`--${name}`]: String(raw) },
+      at: { [`--${name}`]: JSON.stringify(raw) },
     });
   }
   return value;

@@ -21,7 +21,7 @@ function plain(name: string): string {
 /** Levenshtein: insertions, deletions and substitutions that make `b` of `a`. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (const [line, character] of [...a].entries()) {
+  for (const [line, character] of Array.from(a).entries()) {
     const next = [line + 1];
     for (let column = 1; column <= b.length; column++) {
       const kept = (row[column - 1] ?? 0) + (b[column - 1] === character ? 0 : 1);

@@ -1,9 +1,8 @@
 /** Whether the service can do its work now: the meter's figures, and a question to each side. */
 import { ERRORS, type ErrorCode } from '../errors.ts';
+import type { Side } from '../outage.ts';
 import type { Clock, Meter } from '../ports.ts';
 import type { Figures } from './meter.ts';
-
-export type Side = 'kafka' | 'fabric';
 
 export interface ReadinessOptions {
   readonly figures: () => Figures;

@@ -105,5 +105,8 @@ function shown(value: unknown): string {
   if (value === null || value === '') {
     return '-';
   }
-  return Array.isArray(value) ? value.join(',') || '-' : String(value);
+  if (typeof value === 'string') {
+    return value;
+  }
+  return Array.isArray(value) ? value.join(',') || '-' : JSON.stringify(value);
 }
