@@ -281,7 +281,7 @@ describe('a rebalance', () => {
         expect(second.values(partition)).toEqual(numbers(100, 200));
       }
       expect(first.count('revoked')).toBe(2);
-      expect([...mine, ...theirs].sort()).toEqual(all);
+      expect([...mine, ...theirs].sort((a, b) => a - b)).toEqual(all);
     },
     MINUTE,
   );
