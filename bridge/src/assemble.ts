@@ -30,7 +30,6 @@ import { createKafkaSource } from './kafka/source.ts';
 import { readTail } from './kafka/tail.ts';
 import { ensureBlockTopics, ensureSourceTopics } from './kafka/topics.ts';
 import {
-  BLOCK_BYTES_MAX_DEFAULT,
   BLOCK_SILENCE_MS_DEFAULT,
   GAP_PATIENCE_MS_DEFAULT,
   PUBLISH_TRANSACTION_BYTES_MAX,
@@ -38,6 +37,7 @@ import {
 } from './limits.ts';
 import { Outage } from './outage.ts';
 import type { Ledger, Log, Source } from './ports.ts';
+import { blockBytesMax } from './publish/block-bytes-max.ts';
 import { type PublishSummary, runPublish } from './publish/publish.ts';
 import { systemClock as clock } from './system/clock.ts';
 import { createLog } from './system/log.ts';
@@ -127,8 +127,9 @@ class AssembledShuttle implements Shuttle {
     const ledger = await this.ledger();
     const patience = this.patience(options, signal);
     const topics = this.topics();
-    const ensure = () => ensureBlockTopics(this.kafka(), topics, BLOCK_BYTES_MAX_DEFAULT);
-    if ((await patiently('kafka', ensure, patience)) === null) {
+    const bytesMax = await patiently('fabric', () => blockBytesMax(ledger), patience);
+    const ensure = () => ensureBlockTopics(this.kafka(), topics, bytesMax ?? 0);
+    if (bytesMax === null || (await patiently('kafka', ensure, patience)) === null) {
       return NOTHING_PUBLISHED;
     }
     const { log, meter } = this;

@@ -3,21 +3,25 @@ import type { IngestSummary } from '../ingest/context.ts';
 import type { PublishSummary } from '../publish/publish.ts';
 import { grouped } from './text.ts';
 
-export function ingestText(summary: IngestSummary, durationMs: number): string {
+export function ingestText(summary: IngestSummary, durationMs: number, withPace: boolean): string {
   const { recordsRead, applied, rejected, repeated, batches } = summary;
   return (
     `Ingested: ${count(recordsRead, 'record')} read, ${grouped(applied)} applied, ` +
     `${grouped(rejected)} to the dead letters, ${grouped(repeated)} on the ledger already; ` +
-    `${count(batches, 'transaction')} ${pace(applied + rejected, durationMs)}.`
+    `${count(batches, 'transaction')} ${pace(applied + rejected, durationMs, withPace)}.`
   );
 }
 
-export function publishText(summary: PublishSummary, durationMs: number): string {
-  const { blocks, transactions, changes, events } = summary;
+export function publishText(
+  summary: PublishSummary,
+  durationMs: number,
+  withPace: boolean,
+): string {
+  const { blocks, transactions, changes, events, records } = summary;
   return (
     `Published: ${count(blocks, 'block')} with ${count(transactions, 'transaction')}, ` +
     `${count(changes, 'change')} and ${count(events, 'event')} ` +
-    `${pace(blocks + transactions + changes + events, durationMs)}.`
+    `${pace(records, durationMs, withPace)}.`
   );
 }
 
@@ -25,7 +29,8 @@ function count(many: number, noun: string): string {
   return `${grouped(many)} ${noun}${many === 1 ? '' : 's'}`;
 }
 
-function pace(records: number, durationMs: number): string {
+function pace(records: number, durationMs: number, withPace: boolean): string {
   const seconds = Math.max(durationMs, 1) / 1_000;
-  return `in ${seconds.toFixed(1)} s (${grouped(Math.round(records / seconds))} records/s)`;
+  const rate = ` (${grouped(Math.round(records / seconds))} records/s)`;
+  return `in ${seconds.toFixed(1)} s${withPace ? rate : ''}`;
 }

@@ -25,9 +25,11 @@ export async function patiently<T>(
   const startedMs = clock.now();
   for (let attempt = 1; !signal.aborted; attempt++) {
     try {
-      const answer = await call();
-      outage.answered(side);
-      return answer;
+      const answer = await orStopped(call(), signal);
+      if (answer !== STOPPED) {
+        outage.answered(side);
+        return answer;
+      }
     } catch (caught) {
       const error = toShuttleError(caught);
       if (error.kind.retry === 'never') {
@@ -44,4 +46,23 @@ export async function patiently<T>(
     await clock.sleep(backOffMs(attempt, clock.random()), signal);
   }
   return null;
+}
+
+const STOPPED = Symbol('stopped');
+
+/** A call may take long to fail by itself; a stop does not wait for that. */
+async function orStopped<T>(call: Promise<T>, signal: AbortSignal): Promise<T | typeof STOPPED> {
+  const over = new AbortController();
+  const stopped = new Promise<typeof STOPPED>((resolve) => {
+    const stop = () => resolve(STOPPED);
+    signal.addEventListener('abort', stop, { signal: over.signal });
+    if (signal.aborted) {
+      stop();
+    }
+  });
+  try {
+    return await Promise.race([call, stopped]);
+  } finally {
+    over.abort();
+  }
 }

@@ -141,4 +141,13 @@ describe('patience at start', () => {
     };
     expect(await patiently('fabric', call, setting(undefined, stop.signal))).toBeNull();
   });
+
+  test('a stop request does not wait for a call that hangs', async () => {
+    const stop = new AbortController();
+    const call = () => {
+      queueMicrotask(() => stop.abort());
+      return new Promise<never>(() => {});
+    };
+    expect(await patiently('fabric', call, setting(undefined, stop.signal))).toBeNull();
+  });
 });

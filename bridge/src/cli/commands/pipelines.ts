@@ -10,11 +10,15 @@ import { type Cli, define, type Session, showsProgress } from '../session.ts';
 import { ingestText, publishText } from '../summary.ts';
 import { plainJson } from '../text.ts';
 
+interface Timed {
+  readonly durationMs: number;
+}
+
 type Pipeline = 'ingest' | 'publish';
 
 interface Outcome {
-  readonly ingest?: IngestSummary;
-  readonly publish?: PublishSummary;
+  readonly ingest?: IngestSummary & Timed;
+  readonly publish?: PublishSummary & Timed;
   readonly errors: readonly ShuttleError[];
 }
 
@@ -48,12 +52,11 @@ function pipelineCommand(
     if (address !== null && !session.json) {
       session.io.stderr.write(`Health and metrics at ${address}\n`);
     }
-    const startedMs = shuttle.clock.now();
     const untilEnd = session.options.untilEnd === true;
     const outcome = untilEnd
       ? await runInTurn(session, pipelines, stop)
       : await runTogether(session, pipelines, stop);
-    report(session, outcome, shuttle.clock.now() - startedMs);
+    report(session, outcome, untilEnd);
     return outcome.errors[0]?.kind.exit ?? EXIT_OK;
   });
 }
@@ -106,12 +109,16 @@ async function runOne(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const shuttle = session.shuttle();
+  const startedMs = shuttle.clock.now();
+  const timed = <T>(summary: T): T & Timed => {
+    return { ...summary, durationMs: shuttle.clock.now() - startedMs };
+  };
   try {
     if (pipeline === 'publish') {
-      return { publish: await shuttle.publish({ untilEnd }, signal), errors: [] };
+      return { publish: timed(await shuttle.publish({ untilEnd }, signal)), errors: [] };
     }
     const ingest = await shuttle.ingest({ untilEnd }, signal);
-    return { ingest, errors: ingest.stops.map((stopped) => stopped.error) };
+    return { ingest: timed(ingest), errors: ingest.stops.map((stopped) => stopped.error) };
   } catch (error) {
     if (error instanceof ShuttleError) {
       return { errors: [error] };
@@ -120,7 +127,8 @@ async function runOne(
   }
 }
 
-function report(session: Session, outcome: Outcome, durationMs: number): void {
+/** A pace is of use where there was work all the time. */
+function report(session: Session, outcome: Outcome, withPace: boolean): void {
   const { ingest, publish, errors } = outcome;
   if (session.json) {
     const stops = ingest?.stops.map(({ topic, partition, error }) => ({
@@ -130,7 +138,6 @@ function report(session: Session, outcome: Outcome, durationMs: number): void {
     }));
     session.print(
       plainJson({
-        durationMs,
         ...(ingest === undefined ? {} : { ingest: { ...ingest, stops } }),
         ...(publish === undefined ? {} : { publish }),
         errors: errors.map(errorObject),
@@ -139,10 +146,10 @@ function report(session: Session, outcome: Outcome, durationMs: number): void {
     return;
   }
   if (ingest !== undefined) {
-    session.print(ingestText(ingest, durationMs));
+    session.print(ingestText(ingest, ingest.durationMs, withPace));
   }
   if (publish !== undefined) {
-    session.print(publishText(publish, durationMs));
+    session.print(publishText(publish, publish.durationMs, withPace));
   }
   for (const error of errors) {
     session.io.stderr.write(renderError(error));
