@@ -191,7 +191,7 @@ export function createMember(
   consumer.on(events.FETCH, () => watchdog.sign('member'));
   consumer.on(events.CRASH, ({ payload }) => die(payload.error));
 
-  /** Before the first batch there is no payload to commit by; kafkajs' other way may say nothing. */
+  /** Before a first batch there is no payload to commit by; the other way may say nothing. */
   const commitByConsumer = async (offsets: readonly GroupOffset[]): Promise<void> => {
     let taken = false;
     const remove = consumer.on(events.COMMIT_OFFSETS, () => {
