@@ -1,6 +1,7 @@
 /** A bar on a terminal, fed from the meter's figures. */
 import cliProgress from 'cli-progress';
 import type { Figures } from '../system/meter.ts';
+import { partitionName } from '../values.ts';
 import type { Output } from './io.ts';
 import type { Shuttle } from './shuttle.ts';
 import { grouped } from './text.ts';
@@ -11,16 +12,27 @@ export interface Progress {
   stop(): void;
 }
 
-/** What the bar shows; `total` grows when records arrive behind the end that was seen. */
+/** What the bar shows. */
 export interface Step {
   readonly done: number;
   readonly total: number;
 }
 
-export function ingestStep(figures: Figures): Step {
-  const done = figures.applied + figures.rejected + figures.repeated;
-  const lag = figures.partitions.reduce((sum, partition) => sum + Number(partition.lag), 0);
-  return { done, total: done + lag };
+/**
+ * The total is what each partition lacked when it was first seen: the lag as it is now falls only
+ * when the slowest lane goes on, while the others have done much already.
+ */
+export function createIngestSteps(): (figures: Figures) => Step {
+  const lacked = new Map<string, number>();
+  return ({ applied, rejected, repeated, partitions }) => {
+    for (const partition of partitions) {
+      const name = partitionName(partition);
+      lacked.set(name, lacked.get(name) ?? Number(partition.lag));
+    }
+    const done = applied + rejected + repeated;
+    const total = [...lacked.values()].reduce((sum, lag) => sum + lag, 0);
+    return { done, total: Math.max(done, total) };
+  };
 }
 
 export function publishStep(figures: Figures, lastBlock: number): Step {
@@ -35,6 +47,7 @@ export async function showProgress(
   pipeline: 'ingest' | 'publish',
 ): Promise<Progress> {
   const lastBlock = pipeline === 'publish' ? await lastBlockOf(shuttle) : 0;
+  const ingestStep = createIngestSteps();
   const step = () =>
     pipeline === 'ingest'
       ? ingestStep(shuttle.figures())

@@ -1,14 +1,14 @@
 /** One sentence about what a pipeline has done. */
 import type { IngestSummary } from '../ingest/context.ts';
 import type { PublishSummary } from '../publish/publish.ts';
-import { grouped } from './text.ts';
+import { counted, grouped } from './text.ts';
 
 export function ingestText(summary: IngestSummary, durationMs: number, withPace: boolean): string {
   const { recordsRead, applied, rejected, repeated, batches } = summary;
   return (
-    `Ingested: ${count(recordsRead, 'record')} read, ${grouped(applied)} applied, ` +
+    `Ingested: ${counted(recordsRead, 'record')} read, ${grouped(applied)} applied, ` +
     `${grouped(rejected)} to the dead letters, ${grouped(repeated)} on the ledger already; ` +
-    `${count(batches, 'transaction')} ${pace(applied + rejected, durationMs, withPace)}.`
+    `${counted(batches, 'transaction')} ${pace(applied + rejected, durationMs, withPace)}.`
   );
 }
 
@@ -19,14 +19,10 @@ export function publishText(
 ): string {
   const { blocks, transactions, changes, events, records } = summary;
   return (
-    `Published: ${count(blocks, 'block')} with ${count(transactions, 'transaction')}, ` +
-    `${count(changes, 'change')} and ${count(events, 'event')} ` +
+    `Published: ${counted(blocks, 'block')} with ${counted(transactions, 'transaction')}, ` +
+    `${counted(changes, 'change')} and ${counted(events, 'event')} ` +
     `${pace(records, durationMs, withPace)}.`
   );
-}
-
-function count(many: number, noun: string): string {
-  return `${grouped(many)} ${noun}${many === 1 ? '' : 's'}`;
 }
 
 function pace(records: number, durationMs: number, withPace: boolean): string {

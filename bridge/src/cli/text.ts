@@ -27,3 +27,8 @@ export function plainJson(value: unknown): string {
 export function grouped(count: number): string {
   return count.toString().replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
 }
+
+/** "1 record", "2 records". */
+export function counted(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -10,6 +10,7 @@ import { ShuttleError } from '../../errors.ts';
 import { EXIT_OK } from '../io.ts';
 import { type Cli, define, type Session, wholeOption, withDeadline } from '../session.ts';
 import type { TailKind, TailOptions, TailRecord } from '../shuttle.ts';
+import { counted } from '../text.ts';
 import { shownKey } from './list.ts';
 
 const KINDS: readonly TailKind[] = ['blocks', 'transactions', 'changes', 'events'];
@@ -62,16 +63,17 @@ function text(kind: TailKind, record: TailRecord): string {
 }
 
 function blockText(record: TailRecord): string {
-  const header = (name: string) => headersOf(record).get(name);
-  const hash = header(BLOCK_HASH_HEADER)?.slice(0, HASH_SHOWN) ?? '-';
+  const headers = headersOf(record);
+  const hash = headers.get(BLOCK_HASH_HEADER)?.slice(0, HASH_SHOWN) ?? '-';
   const time = new Date(record.timestamp).toISOString();
-  const bytes = record.value?.length ?? 0;
-  return (
-    `block ${header(BLOCK_NUMBER_HEADER) ?? '?'}  ${time}  ${hash}…  ` +
-    `${header(TRANSACTION_COUNT_HEADER) ?? '?'} transactions, ` +
-    `${header(CHANGE_COUNT_HEADER) ?? '0'} changes, ` +
-    `${header(EVENT_COUNT_HEADER) ?? '0'} events, ${bytes} bytes`
-  );
+  const count = (name: string, noun: string) => counted(Number(headers.get(name) ?? 0), noun);
+  const holds = [
+    count(TRANSACTION_COUNT_HEADER, 'transaction'),
+    count(CHANGE_COUNT_HEADER, 'change'),
+    count(EVENT_COUNT_HEADER, 'event'),
+    counted(record.value?.length ?? 0, 'byte'),
+  ];
+  return `block ${headers.get(BLOCK_NUMBER_HEADER) ?? '?'}  ${time}  ${hash}…  ${holds.join(', ')}`;
 }
 
 /** Blocks are bytes and travel in base64; what is JSON text is passed through verbatim. */
