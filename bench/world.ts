@@ -11,7 +11,7 @@ import { createProgress, type Network, startNetwork } from '@shuttle/network';
 import { Kafka, logLevel } from 'kafkajs';
 
 /** Its own ports, far from a user's network. */
-const PORT_OFFSET = 30_000;
+const PORT_OFFSET = 33_000;
 
 export interface World {
   readonly network: Network;
