@@ -74,7 +74,7 @@ export async function up(options: UpOptions): Promise<UpResult> {
   const done = await withLock(layout.lock, lock, async () => {
     const context = await openNetwork(layout, given, tools, progress);
     const mended = await mend(context);
-    await requireFreePorts(portsToTake(context));
+    await requireFreePorts(portsToTake(context, fabric));
     const deployed = await bothHalves(
       upKafka(context),
       fabric ? upFabric(context, chaincode) : Promise.resolve([]),
@@ -169,8 +169,10 @@ export function allSpecs(
   ];
 }
 
-function portsToTake(context: NetworkContext) {
-  return allSpecs(context).flatMap((spec) => (context.isUp(spec.name) ? [] : spec.ports));
+function portsToTake(context: NetworkContext, fabric: boolean) {
+  return allSpecs(context)
+    .filter(({ kind }) => fabric || kind === 'kafka')
+    .flatMap((spec) => (context.isUp(spec.name) ? [] : spec.ports));
 }
 
 async function upKafka(context: NetworkContext): Promise<void> {
