@@ -31,7 +31,7 @@ export interface TestBroker {
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
 
 export interface TestBrokerOptions {
-  /** Each test file has its own, so that a broker that lingers disturbs nobody. */
+  /** Of each test file its own, and below the ports that clients are given by the system. */
   readonly portOffset: number;
   readonly secure?: boolean;
 }
@@ -66,6 +66,7 @@ export async function startTestBroker({
   const admin = plain.admin();
   const producer = plain.producer({ createPartitioner: () => byMessage });
   await Promise.all([admin.connect(), producer.connect()]);
+  await awaitCoordinators(admin);
   const clients: KafkaClient[] = [];
 
   const createTopic = async (
@@ -136,6 +137,24 @@ export async function startTestBroker({
       folder.remove();
     },
   };
+}
+
+/** kafkajs' consumers die of a coordinator that is still loading, as it does on a new broker. */
+async function awaitCoordinators(admin: Admin): Promise<void> {
+  // So many that every partition of the offsets topic is asked for.
+  for (let group = 0; group < 40; group++) {
+    for (let tries = 1; ; tries++) {
+      try {
+        await admin.fetchOffsets({ groupId: `warm-${group}`, topics: [] });
+        break;
+      } catch (error) {
+        if (tries === 100) {
+          throw error;
+        }
+        await testClock.sleep(50);
+      }
+    }
+  }
 }
 
 /** Messages name their partition; those that do not go to the first. */

@@ -16,7 +16,7 @@ let broker: TestBroker;
 const producers: Producer[] = [];
 
 beforeAll(async () => {
-  broker = await startTestBroker({ portOffset: 33_000 });
+  broker = await startTestBroker({ portOffset: 15_000 });
 }, MINUTE);
 
 afterAll(async () => {

@@ -4,7 +4,7 @@ import type { Assignment, Source, SourceBatch, SourceEvent } from '../../../brid
 import { partitionName } from '../../../bridge/src/values.ts';
 import { testClock } from '../../support/fakes.ts';
 import { startTestBroker, type TestBroker } from '../../support/kafka-broker.ts';
-import { API } from '../../support/kafka-proxy.ts';
+import { API, once } from '../../support/kafka-proxy.ts';
 
 const MINUTE = 60_000;
 
@@ -13,7 +13,7 @@ let groups = 0;
 const members: Member[] = [];
 
 beforeAll(async () => {
-  broker = await startTestBroker({ portOffset: 32_000 });
+  broker = await startTestBroker({ portOffset: 14_000 });
 }, MINUTE);
 
 afterEach(async () => {
@@ -318,8 +318,11 @@ describe('an ack', () => {
     const topic = await broker.topic();
     const groupId = newGroup();
     await send(topic, numbers(0, 5));
-    const source = createKafkaSource(broker.client(), { groupId, topics: [topic] }, testClock);
+    const client = broker.client({ brokers: broker.proxied });
+    const source = createKafkaSource(client, { groupId, topics: [topic] }, testClock);
     const stop = new AbortController();
+    // Its first try fails, so that only who waits for it has it.
+    broker.proxy.decide = once(API.offsetCommit, 'lose-request');
     let last: Promise<boolean> | null = null;
     for await (const event of source.events(stop.signal)) {
       if (event.kind === 'assigned') {
@@ -330,6 +333,7 @@ describe('an ack', () => {
       }
     }
     await source.close();
+    expect(broker.proxy.faults.map(({ apiKey }) => apiKey)).toContain(API.offsetCommit);
     expect(await last).toBe(true);
     const [group] = await broker.admin.fetchOffsets({ groupId, topics: [topic] });
     expect(group?.partitions).toEqual([{ partition: 0, offset: '5', metadata: 'end' }]);
