@@ -21,6 +21,8 @@ const SILENT_METER: Meter = {
   inFlight: nothing,
   buffered: nothing,
   position: nothing,
+  partitionStopped: nothing,
+  partitionReleased: nothing,
   blockPublished: nothing,
   failed: nothing,
   reachable: nothing,

@@ -186,6 +186,10 @@ export interface Meter {
   buffered(records: number, bytes: number): void;
   /** Next unfinished offset and the end of the log, as far as they are known. */
   position(at: TopicPartition, unfinished: bigint, logEnd: bigint): void;
+  /** The partition has stopped with a code, until it is released. */
+  partitionStopped(at: TopicPartition, code: string): void;
+  /** The partition is not ours, or ours anew: what was said of it does not hold any more. */
+  partitionReleased(at: TopicPartition): void;
   blockPublished(number: bigint, transactions: number, records: number): void;
   failed(code: string): void;
   /** Whether the far side answers. */

@@ -174,7 +174,8 @@ describe('a configuration that cannot work', () => {
     'a broker that does not answer',
     async () => {
       const settings = { ...brief, SHUTTLE_KAFKA__BROKERS: 'localhost:1' };
-      expect(await failure(['ingest', '--until-end'], settings)).toEqual([3, 'KAFKA_UNREACHABLE']);
+      expect(await failure(['ingest', '--until-end'], settings)).toEqual([3, 'DEADLINE']);
+      expect(await failure(['status'], settings)).toEqual([3, 'DEADLINE']);
     },
     MINUTE_MS,
   );
@@ -182,7 +183,12 @@ describe('a configuration that cannot work', () => {
   it(
     'a peer that does not answer',
     async () => {
-      const settings = { ...brief, SHUTTLE_FABRIC__PEER__ENDPOINT: 'localhost:1' };
+      const settings = {
+        ...brief,
+        SHUTTLE_FABRIC__PEER__ENDPOINT: 'localhost:1',
+        SHUTTLE_FABRIC__IDENTITY__MSP_ID: 'Org1MSP',
+        SHUTTLE_FABRIC__IDENTITY__MSP: world.network.description.peers[0].userMspDir,
+      };
       expect(await failure(['getData', 'k'], settings)).toEqual([3, 'FABRIC_UNREACHABLE']);
     },
     MINUTE_MS,

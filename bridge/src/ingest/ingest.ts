@@ -160,7 +160,6 @@ class IngestRun {
         break;
       case 'records':
         this.partitions.get(partitionName(event.batch))?.accept(event.batch);
-        this.reportBuffers();
         break;
       case 'revoked': {
         const name = partitionName(event.owned);
@@ -168,6 +167,7 @@ class IngestRun {
         if (partition?.assignment.epoch === event.owned.epoch) {
           partition.drop();
           this.partitions.delete(name);
+          this.deps.meter.partitionReleased(event.owned);
         }
         break;
       }
@@ -185,10 +185,12 @@ class IngestRun {
     this.partitions.get(name)?.drop();
     // A partition that comes back is judged anew.
     this.stops = this.stops.filter((stop) => partitionName(stop) !== name);
+    this.deps.meter.partitionReleased(assignment);
     const partition = new Partition(context, assignment, {
       stopped: (stopped, error) => this.stopped(stopped, error),
       moved: () => {
         this.movedAtMs = this.deps.clock.now();
+        this.reportBuffers();
         this.checkEnd();
       },
       stopping: () => this.end.signal.aborted,
@@ -201,6 +203,7 @@ class IngestRun {
   private stopped(partition: Partition, error: ShuttleError): void {
     const { topic, partition: number } = partition.assignment;
     this.deps.meter.failed(error.code);
+    this.deps.meter.partitionStopped(partition.assignment, error.code);
     this.deps.log.error(
       { topic, partition: number, code: error.code, err: error.message, ...error.at },
       'stopped a partition',

@@ -56,14 +56,13 @@ export class Lane {
     return !this.busy;
   }
 
-  /** Queues a record, unless the ledger has finished it already. */
-  accept(item: Item): void {
+  /** Queues a record; false when the ledger has finished it already. */
+  accept(item: Item): boolean {
     const judged = this.judge(item);
-    if (judged === null) {
-      this.finished(0, 0, 1);
-    } else {
+    if (judged !== null) {
       this.queue.push(judged);
     }
+    return judged !== null;
   }
 
   /** Starts the next step when it is due, else sets the timer for it. */

@@ -94,9 +94,12 @@ export class Partition {
         truncated(this.context, this.assignment, this.next, batch.logStart, true);
       }
       const nowMs = this.context.clock.now();
+      let repeated = 0;
       for (const record of batch.records) {
-        this.place(record, nowMs);
+        repeated += this.place(record, nowMs) ? 0 : 1;
       }
+      this.context.meter.recordsFinished(this.assignment, 0, 0, repeated);
+      this.context.count('repeated', repeated);
     } catch (error) {
       this.stop(error);
       return;
@@ -110,9 +113,10 @@ export class Partition {
     this.moved();
   }
 
-  private place(record: SourceRecord, arrivedMs: number): void {
+  /** False when the ledger has finished the record already. */
+  private place(record: SourceRecord, arrivedMs: number): boolean {
     if (record.offset < this.next || this.beyondTarget(record.offset)) {
-      return;
+      return true;
     }
     const { keyExpression, options } = this.context;
     const carried = carry(record, this.lanes.length, keyExpression, options.batchBytes);
@@ -125,7 +129,7 @@ export class Partition {
       arrivedMs,
       bytes: itemBytes(record, wire),
     };
-    this.lanes[carried.lane]?.accept(item);
+    return this.lanes[carried.lane]?.accept(item) ?? true;
   }
 
   private beyondTarget(offset: bigint): boolean {

@@ -25,6 +25,8 @@ export interface Figures {
   readonly lastBlock: bigint | null;
   readonly partitions: readonly PartitionFigures[];
   readonly errors: Readonly<Record<string, number>>;
+  /** Partitions that have stopped, with their code. */
+  readonly stops: readonly (TopicPartition & { readonly code: string })[];
   /** Null until the side was tried for the first time. */
   readonly reachable: Readonly<Record<'kafka' | 'fabric', boolean | null>>;
 }
@@ -57,6 +59,7 @@ export function createMeter(): SystemMeter {
   };
   const partitions = new Map<string, PartitionFigures>();
   const errors: Record<string, number> = {};
+  const stops = new Map<string, TopicPartition & { readonly code: string }>();
   const reachable: Record<'kafka' | 'fabric', boolean | null> = { kafka: null, fabric: null };
   return {
     recordsRead: ({ topic, partition }, count) => {
@@ -91,6 +94,21 @@ export function createMeter(): SystemMeter {
       partitions.set(partitionName(at), { topic: at.topic, partition: at.partition, lag });
       instruments.lag.set({ topic: at.topic, partition: at.partition }, Number(lag));
     },
+    partitionStopped: (at, code) => {
+      stops.set(partitionName(at), { topic: at.topic, partition: at.partition, code });
+      instruments.stopped.set({ topic: at.topic, partition: at.partition, code }, 1);
+    },
+    partitionReleased: (at) => {
+      const name = partitionName(at);
+      const stop = stops.get(name);
+      const { topic, partition } = at;
+      stops.delete(name);
+      partitions.delete(name);
+      instruments.lag.remove({ topic, partition });
+      if (stop !== undefined) {
+        instruments.stopped.remove({ topic, partition, code: stop.code });
+      }
+    },
     blockPublished: (number, transactions, records) => {
       state.blocks += 1;
       state.transactions += transactions;
@@ -112,6 +130,7 @@ export function createMeter(): SystemMeter {
       ...state,
       partitions: [...partitions.values()],
       errors: { ...errors },
+      stops: [...stops.values()],
       reachable: { ...reachable },
     }),
     metrics: () => instruments.registry.metrics(),
@@ -143,6 +162,10 @@ function createInstruments(registry: Registry) {
     bufferedRecords: gauge('buffered_records', 'Records that wait in memory.'),
     bufferedBytes: gauge('buffered_bytes', 'Bytes of the records that wait in memory.'),
     lag: gauge('partition_lag', 'Records that are not finished yet.', at),
+    stopped: gauge('partition_stopped', '1 for a partition that has stopped with a code.', [
+      ...at,
+      'code',
+    ]),
     blocks: counter('blocks_published_total', 'Blocks published to Kafka.'),
     published: counter('records_published_total', 'Records published to the block topics.'),
     lastBlock: gauge('last_block_published', 'Number of the last published block.'),

@@ -1,7 +1,7 @@
 /** Whether the service can do its work now: the meter's figures, and a question to each side. */
-import { ERRORS, type ErrorCode } from '../errors.ts';
 import type { Side } from '../outage.ts';
 import type { Clock, Meter } from '../ports.ts';
+import { partitionName } from '../values.ts';
 import type { Figures } from './meter.ts';
 
 export interface ReadinessOptions {
@@ -42,11 +42,8 @@ export function createReadiness(options: ReadinessOptions): () => Promise<readon
   };
 }
 
-/** Stop codes do not pass by themselves: whoever counted one waits for a person. */
-function stops({ errors }: Figures): string[] {
-  return Object.keys(errors)
-    .filter((code) => Object.hasOwn(ERRORS, code) && ERRORS[code as ErrorCode].exit === 5)
-    .map((code) => `stopped with ${code}`);
+function stops({ stops: stopped }: Figures): string[] {
+  return stopped.map((stop) => `${partitionName(stop)} has stopped with ${stop.code}`);
 }
 
 async function isAnswered(ask: () => Promise<unknown>, clock: Clock): Promise<boolean> {

@@ -79,12 +79,15 @@ describe('health', () => {
     const { meter, server } = serve({ kafka: yes, fabric: yes });
     meter.failed('KAFKA_UNREACHABLE');
     expect((await server.inject('/readyz')).statusCode).toBe(200);
-    meter.failed('SOURCE_TRUNCATED');
+    const at = { topic: 't', partition: 1 };
+    meter.partitionStopped(at, 'SOURCE_TRUNCATED');
     const answer = await server.inject('/readyz');
     expect(answer.json()).toEqual({
       status: 'not ready',
-      reasons: ['stopped with SOURCE_TRUNCATED'],
+      reasons: ['t/1 has stopped with SOURCE_TRUNCATED'],
     });
+    meter.partitionReleased(at);
+    expect((await server.inject('/readyz')).statusCode).toBe(200);
   });
 });
 
@@ -98,6 +101,7 @@ describe('metrics', () => {
     meter.inFlight(4);
     meter.buffered(5, 600);
     meter.position(at, 10n, 25n);
+    meter.partitionStopped({ topic: 't', partition: 2 }, 'GAP');
     meter.blockPublished(8n, 2, 20);
     meter.failed('GAP');
     meter.reachable('kafka', true);
@@ -119,6 +123,7 @@ describe('metrics', () => {
       lastBlock: 8n,
       partitions: [{ topic: 't', partition: 1, lag: 15n }],
       errors: { GAP: 1 },
+      stops: [{ topic: 't', partition: 2, code: 'GAP' }],
       reachable: { kafka: true, fabric: null },
     });
   });
