@@ -185,7 +185,7 @@ describe('a publish', () => {
     await hanging.catch(() => undefined);
   });
 
-  it('keeps the order and the duplicates of headers, and spreads keys as Kafka does', async () => {
+  it('spreads keys over partitions as other Kafka clients do', async () => {
     const topics = await createTopics();
     const sink = createSink(topics);
     await sink.open();
