@@ -24,6 +24,7 @@ export class BlockQueue {
   private readonly blocks: PreparedBlock[] = [];
   private bytes = 0;
   private ended = false;
+  private coming = false;
   private error: Error | null = null;
   private wake: (() => void) | null = null;
 
@@ -35,6 +36,17 @@ export class BlockQueue {
     this.blocks.push(block);
     this.bytes += block.bytes;
     this.notify();
+  }
+
+  /**
+   * Whether more blocks are known to come at once. A Kafka transaction costs the same whatever is
+   * in it, so while the publisher is behind the chain its transactions are filled first.
+   */
+  expectMore(coming: boolean): void {
+    this.coming = coming;
+    if (!coming) {
+      this.notify();
+    }
   }
 
   /** No more blocks come; with an error, `take` throws it once the blocks are taken. */
@@ -62,7 +74,7 @@ export class BlockQueue {
 
   /**
    * The whole blocks that are there now, up to the limits; one block always fits. Null while there
-   * are none, an empty group when no more come.
+   * are none, or not enough and more are coming; an empty group when no more come.
    */
   take({ bytesMax, recordsMax }: GroupLimits): PreparedBlock[] | null {
     const [first] = this.blocks;
@@ -75,13 +87,18 @@ export class BlockQueue {
     let bytes = 0;
     let records = 0;
     let count = 0;
+    let full = false;
     for (const block of this.blocks) {
       bytes += block.bytes;
       records += block.records.length;
-      if (count > 0 && (bytes > bytesMax || records > recordsMax)) {
+      full = bytes > bytesMax || records > recordsMax;
+      if (full && count > 0) {
         break;
       }
       count += 1;
+    }
+    if (!full && this.coming && !this.ended && this.hasRoom()) {
+      return null;
     }
     const group = this.blocks.splice(0, count);
     this.bytes -= group.reduce((total, block) => total + block.bytes, 0);

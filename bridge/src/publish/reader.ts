@@ -52,6 +52,8 @@ class BlockReader {
   private tip: ChainTip | null;
   /** Tries since the last block came. */
   private attempt = 0;
+  /** Blocks below it are known to be there. */
+  private height = 0n;
 
   constructor(
     deps: ReaderDeps,
@@ -87,6 +89,7 @@ class BlockReader {
         if (this.signal.aborted || error.kind.retry === 'never') {
           throw caught;
         }
+        this.queue.expectMore(false);
         outage.failed('fabric', error);
         this.attempt += 1;
         await clock.sleep(backOffMs(this.attempt, clock.random()), this.signal);
@@ -101,6 +104,7 @@ class BlockReader {
     for (;;) {
       const height = await orAborted(ledger.height(), this.signal);
       const fields = { block_number: this.next, height };
+      this.height = height;
       if (height >= this.next) {
         if (said) {
           log.info(fields, 'found the peer caught up with the topic');
@@ -128,7 +132,9 @@ class BlockReader {
       }
       outage.answered('fabric');
       this.attempt = 0;
-      this.queue.push(this.prepare(bytes));
+      const prepared = this.prepare(bytes);
+      this.queue.expectMore(this.next < this.height && !this.isDone);
+      this.queue.push(prepared);
       while (!this.queue.hasRoom() && !this.signal.aborted) {
         await orAborted(this.queue.changed(), this.signal);
       }
