@@ -4,6 +4,7 @@ import type { TopicPartition } from '../values.ts';
 import type { KafkaClient } from './client.ts';
 import type { Carrier, Fetched } from './fetch-response.ts';
 import { type Abandonable, abandonable } from './hooks.ts';
+import { createWatchdog } from './watchdog.ts';
 
 /** Fetches wait this long for a first record; a fully paused member looks up as often. */
 const MAX_WAIT_MS = 200;
@@ -13,9 +14,6 @@ const METADATA_MAX_AGE_MS = 60_000;
 const BYTES_MAX_PER_PARTITION = 1024 * 1024;
 const BYTES_MAX_PER_FETCH = 8 * 1024 * 1024;
 const RETRY = { initialRetryTime: 100, multiplier: 1.6, maxRetryTime: 1_000, retries: 10 };
-const WATCH_EVERY_MS = 1_000;
-/** Without a sign for so long the brokers count as unreachable. */
-const SILENT_AFTER_MS = 10_000;
 
 /** Leaving a group whose broker is away is given up then; the session's time-out does the same. */
 const CLOSE_PATIENCE_MS = 5_000;
@@ -78,45 +76,6 @@ function createConsumer(client: KafkaClient, options: MemberOptions): Abandonabl
   );
 }
 
-/** Tells silence and death by the age of the last sign of life. */
-function createWatchdog(sessionTimeoutMs: number, listener: MemberListener) {
-  let last = Date.now();
-  let rebalancing = true;
-  let ticked = Date.now();
-  let timer: NodeJS.Timeout | null = null;
-  const tick = (): void => {
-    const now = Date.now();
-    // A process that was stopped itself has no right to judge.
-    const late = now - ticked - WATCH_EVERY_MS;
-    ticked = now;
-    last = late > WATCH_EVERY_MS ? last + late : last;
-    const age = now - last;
-    if (age > sessionTimeoutMs + (rebalancing ? REBALANCE_TIMEOUT_MS : 0)) {
-      listener.died(new Error(`The group member has not been heard of for ${age} ms.`));
-    } else if (age > SILENT_AFTER_MS && !rebalancing) {
-      listener.silent();
-    }
-  };
-  return {
-    start: () => {
-      last = Date.now();
-      timer = setInterval(tick, WATCH_EVERY_MS);
-    },
-    sign: (state: 'member' | 'rebalancing') => {
-      last = Date.now();
-      rebalancing = state === 'rebalancing';
-      if (!rebalancing) {
-        listener.sign();
-      }
-    },
-    stop: () => {
-      if (timer !== null) {
-        clearInterval(timer);
-      }
-    },
-  };
-}
-
 /** Between a crash and the word of it kafkajs throws; the partitions are lost then anyway. */
 function whileRunning(call: () => void): void {
   try {
@@ -146,7 +105,7 @@ export function createMember(
 ): Member {
   const abandonableConsumer = createConsumer(client, options);
   const consumer = abandonableConsumer.made;
-  const watchdog = createWatchdog(options.sessionTimeoutMs, listener);
+  const watchdog = createWatchdog(options.sessionTimeoutMs, REBALANCE_TIMEOUT_MS, listener);
   let commitByBatch: Commit | null = null;
   let over = false;
 
