@@ -10,8 +10,8 @@ import { systemClock } from '@shuttle/bridge/dist/system/clock.js';
 import { createProgress, type Network, startNetwork } from '@shuttle/network';
 import { Kafka, logLevel } from 'kafkajs';
 
-/** Its own ports, far from a user's network. */
-const PORT_OFFSET = 33_000;
+/** Far from a user's network, and below the ports that Linux gives to clients. */
+const PORT_OFFSET = 21_500;
 
 export interface World {
   readonly network: Network;

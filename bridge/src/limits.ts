@@ -8,9 +8,9 @@ export const BATCH_AGE_MS_DEFAULT = 50;
 export const IN_FLIGHT_MAX_DEFAULT = 32;
 
 /** Back-pressure: a partition is paused above the high mark and resumed below the low one. */
-export const BUFFER_RECORDS_MAX_DEFAULT = 64_000;
-export const BUFFER_BYTES_MAX_DEFAULT = 64 * 1024 * 1024;
-export const BUFFER_LOW_SHARE = 0.5;
+export const BUFFER_RECORDS_MAX_DEFAULT = 40_000;
+export const BUFFER_BYTES_MAX_DEFAULT = 48 * 1024 * 1024;
+export const BUFFER_LOW_SHARE = 0.75;
 
 /** Group offsets are acked this often, and at every orderly stop. */
 export const ACK_INTERVAL_MS_DEFAULT = 1_000;

@@ -16,7 +16,7 @@ import { readTopic } from '../support/independent.ts';
 let world: World;
 
 beforeAll(async () => {
-  world = await createWorld(28_000);
+  world = await createWorld(11_000);
 }, 10 * MINUTE_MS);
 
 afterAll(async () => {

@@ -17,7 +17,7 @@ const PARTITIONS = 3;
 let world: World;
 
 beforeAll(async () => {
-  world = await createWorld(26_000);
+  world = await createWorld(10_000);
 }, 10 * MINUTE_MS);
 
 afterAll(async () => {

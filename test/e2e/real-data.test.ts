@@ -23,7 +23,7 @@ let world: World;
 
 beforeAll(async () => {
   if (there) {
-    world = await createWorld(27_000);
+    world = await createWorld(10_500);
   }
 }, 10 * MINUTE_MS);
 

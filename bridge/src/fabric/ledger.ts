@@ -11,6 +11,7 @@ import {
   type ProposalOptions,
   type Signer,
   signers,
+  type Transaction,
 } from '@hyperledger/fabric-gateway';
 import { common, peer as protos } from '@hyperledger/fabric-protos';
 import { decodeLayout, decodePartitionState, type Layout } from '@shuttle/chaincode/ledger';
@@ -52,6 +53,12 @@ export interface FabricOptions {
     /** A block stream that is silent for so long is compared with the height. */
     readonly blockSilenceMs: number;
   };
+}
+
+interface Ordered {
+  readonly commit: Commit;
+  readonly txId: string;
+  readonly result: Uint8Array;
 }
 
 /** @returns a ledger that connects at its first call; nothing is contacted before */
@@ -147,23 +154,36 @@ class GatewayLedger implements Ledger {
     return await this.transact(transaction, { arguments: [...args] });
   }
 
-  private async transact(name: string, proposalOptions: ProposalOptions): Promise<Submitted> {
-    const { endorsingOrganizations: orgs } = this.options;
-    const proposal = this.contract.newProposal(name, {
-      ...proposalOptions,
-      ...(orgs.length === 0 ? {} : { endorsingOrganizations: [...orgs] }),
-    });
-    const transaction = await this.step('endorse', () => proposal.endorse());
-    const commit = await this.step('submit', () => transaction.submit());
+  private async transact(name: string, options: ProposalOptions): Promise<Submitted> {
+    const { commit, txId, result } = await this.order(name, options);
     const status = await this.commitStatus(commit);
-    const txId = transaction.getTransactionId();
     if (!status.successful) {
       const code = validationCodeName(status.code);
       throw new ShuttleError('COMMIT_INVALID', `Transaction ${txId} is invalid: ${code}.`, {
         at: { txId, blockNumber: status.blockNumber, validationCode: code },
       });
     }
-    return { txId, blockNumber: status.blockNumber, result: transaction.getResult() };
+    return { txId, blockNumber: status.blockNumber, result };
+  }
+
+  /**
+   * Endorses and submits. A function of its own, as each step is: what a suspended function holds
+   * stays in memory, and proposal and transaction are each as large as the batch, several times.
+   */
+  private async order(name: string, options: ProposalOptions): Promise<Ordered> {
+    const transaction = await this.endorse(name, options);
+    const txId = transaction.getTransactionId();
+    const result = Uint8Array.from(transaction.getResult());
+    const commit = await this.step('submit', () => transaction.submit());
+    return { commit, txId, result };
+  }
+
+  private endorse(name: string, options: ProposalOptions): Promise<Transaction> {
+    const { endorsingOrganizations: orgs } = this.options;
+    const organizations = orgs.length === 0 ? {} : { endorsingOrganizations: [...orgs] };
+    return this.step('endorse', () =>
+      this.contract.newProposal(name, { ...options, ...organizations }).endorse(),
+    );
   }
 
   /** Asks again while the deadline lasts: the question has no effect. */

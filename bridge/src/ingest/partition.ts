@@ -186,7 +186,7 @@ export class Partition {
     }
   }
 
-  /** Pauses above the bounds, resumes below half of them. */
+  /** Pauses above the bounds, resumes below a share of them. */
   private regulate(): void {
     const share = this.context.bufferShare();
     const { records, bytes } = this.buffered;
