@@ -6,13 +6,17 @@ import type { OutputHeader, OutputRecord } from '../values.ts';
 import { varintBytes, varlongBytes, writeVarint, writeVarlong } from './bytes.ts';
 
 const FIRST_BUFFER_BYTES = 64 * 1024;
+/** A value as large as a block is not copied but sent from where it lies. */
+const COPIED_BYTES_MAX = 64 * 1024;
 /** Size of a record batch's own header. */
 export const BATCH_HEADER_BYTES = 61;
 
 /** The records of one batch of one partition; `length` is what kafkajs counts sequences by. */
 export interface EncodedRecords {
   readonly length: number;
-  readonly body: Buffer;
+  /** The bytes of all records, one part after another. */
+  readonly parts: readonly Uint8Array[];
+  readonly bytes: number;
   readonly baseTimestamp: number;
   readonly maxTimestamp: number;
 }
@@ -64,6 +68,11 @@ function writeHeaders(buffer: Buffer, start: number, headers: readonly OutputHea
 export function createBatchWriter(bytesMax: number): BatchWriter {
   let buffer = Buffer.allocUnsafe(FIRST_BUFFER_BYTES);
   let at = 0;
+  /** Where the part begins that is being written. */
+  let from = 0;
+  const parts: Uint8Array[] = [];
+  /** Bytes of the parts that lie elsewhere. */
+  let elsewhere = 0;
   let length = 0;
   let baseTimestamp = 0;
   let maxTimestamp = 0;
@@ -74,6 +83,23 @@ export function createBatchWriter(bytesMax: number): BatchWriter {
       buffer.copy(larger, 0, 0, at);
       buffer = larger;
     }
+  };
+
+  /** Ends the part that is being written. Its buffer may be replaced, so it is cut out by then. */
+  const cut = (): void => {
+    if (at > from) {
+      parts.push(buffer.subarray(from, at));
+      from = at;
+    }
+  };
+
+  /** Writes a value's length, and the value by reference. */
+  const point = (value: Uint8Array): number => {
+    at = writeVarint(buffer, at, value.length);
+    cut();
+    parts.push(value);
+    elsewhere += value.length;
+    return at;
   };
 
   const add = (record: OutputRecord, now: number): boolean => {
@@ -88,16 +114,18 @@ export function createBatchWriter(bytesMax: number): BatchWriter {
       sized(keyBytes) +
       sized(valueBytes) +
       headersBytes(record.headers);
-    if (length > 0 && BATCH_HEADER_BYTES + at + sized(bytes) > bytesMax) {
+    if (length > 0 && BATCH_HEADER_BYTES + at + elsewhere + sized(bytes) > bytesMax) {
       return false;
     }
-    ensure(sized(bytes));
+    const { value } = record;
+    const large = value instanceof Uint8Array && value.length > COPIED_BYTES_MAX ? value : null;
+    ensure(sized(bytes) - (large?.length ?? 0));
     at = writeVarint(buffer, at, bytes);
     buffer[at++] = 0;
     at = writeVarlong(buffer, at, delta);
     at = writeVarint(buffer, at, length);
     at = writePayload(buffer, at, record.key, keyBytes);
-    at = writePayload(buffer, at, record.value, valueBytes);
+    at = large === null ? writePayload(buffer, at, value, valueBytes) : point(large);
     at = writeHeaders(buffer, at, record.headers);
     baseTimestamp = length === 0 ? timestamp : baseTimestamp;
     maxTimestamp = length === 0 ? timestamp : Math.max(maxTimestamp, timestamp);
@@ -105,12 +133,10 @@ export function createBatchWriter(bytesMax: number): BatchWriter {
     return true;
   };
 
-  const end = (): EncodedRecords => ({
-    length,
-    body: buffer.subarray(0, at),
-    baseTimestamp,
-    maxTimestamp,
-  });
+  const end = (): EncodedRecords => {
+    cut();
+    return { length, parts, bytes: at + elsewhere, baseTimestamp, maxTimestamp };
+  };
 
   return { add, end };
 }

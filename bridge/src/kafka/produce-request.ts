@@ -29,8 +29,8 @@ export interface ProduceArguments {
 }
 
 interface Batch {
-  readonly head: Buffer;
-  readonly body: Buffer;
+  readonly parts: readonly Uint8Array[];
+  readonly bytes: number;
 }
 
 const PRODUCE_TIMEOUT_MS = 30_000;
@@ -41,9 +41,11 @@ async function encodeBatch(
   args: ProduceArguments,
 ): Promise<Batch> {
   const codec = args.compression === CODEC_GZIP ? CODEC_GZIP : CODEC_NONE;
-  const body = codec === CODEC_GZIP ? await compressGzip(records.body) : records.body;
+  const gzip = codec === CODEC_GZIP ? await compressGzip(Buffer.concat(records.parts)) : null;
+  const body = gzip === null ? records.parts : [gzip];
+  const bodyBytes = gzip === null ? records.bytes : gzip.length;
   const head = Buffer.alloc(BATCH_HEADER_BYTES);
-  head.writeInt32BE(BATCH_HEADER_BYTES - 12 + body.length, 8);
+  head.writeInt32BE(BATCH_HEADER_BYTES - 12 + bodyBytes, 8);
   head.writeInt8(MAGIC, 16);
   head.writeInt16BE(codec | (args.transactionalId === undefined ? 0 : TRANSACTIONAL), 21);
   head.writeInt32BE(records.length - 1, 23);
@@ -53,9 +55,8 @@ async function encodeBatch(
   head.writeInt16BE(args.producerEpoch ?? 0, 51);
   head.writeInt32BE(sequence, 53);
   head.writeInt32BE(records.length, 57);
-  const crc = crc32c(body, 0, body.length, crc32c(head, ATTRIBUTES_AT));
-  head.writeUInt32BE(crc, CRC_AT);
-  return { head, body };
+  head.writeUInt32BE(crc32c(head.subarray(ATTRIBUTES_AT), ...body), CRC_AT);
+  return { parts: [head, ...body], bytes: head.length + bodyBytes };
 }
 
 const int = (bytes: 2 | 4, value: number): Buffer => {
@@ -71,7 +72,7 @@ const text = (value: string | undefined): Buffer[] =>
 
 /** The body of a Produce request. */
 export async function encodeProduce(args: ProduceArguments): Promise<Buffer> {
-  const parts: Buffer[] = [
+  const parts: Uint8Array[] = [
     ...text(args.transactionalId),
     int(2, args.acks),
     int(4, args.timeout ?? PRODUCE_TIMEOUT_MS),
@@ -80,8 +81,8 @@ export async function encodeProduce(args: ProduceArguments): Promise<Buffer> {
   for (const { topic, partitions } of args.topicData) {
     parts.push(...text(topic), int(4, partitions.length));
     for (const { partition, messages, firstSequence } of partitions) {
-      const { head, body } = await encodeBatch(messages, firstSequence ?? -1, args);
-      parts.push(int(4, partition), int(4, head.length + body.length), head, body);
+      const batch = await encodeBatch(messages, firstSequence ?? -1, args);
+      parts.push(int(4, partition), int(4, batch.bytes), ...batch.parts);
     }
   }
   return Buffer.concat(parts);

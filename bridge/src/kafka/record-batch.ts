@@ -76,7 +76,7 @@ function batchAt(set: Buffer, at: number): Batch | null {
 }
 
 function checkCrc(batch: Batch): void {
-  if (crc32c(batch.bytes, ATTRIBUTES_AT) !== batch.bytes.readUInt32BE(CRC_AT)) {
+  if (crc32c(batch.bytes.subarray(ATTRIBUTES_AT)) !== batch.bytes.readUInt32BE(CRC_AT)) {
     throw new ShuttleError('KAFKA_UNREACHABLE', 'A record batch arrived damaged (CRC-32C).', {
       at: { offset: batch.baseOffset },
     });
