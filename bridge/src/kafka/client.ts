@@ -8,6 +8,7 @@ import {
   type SASLOptions,
 } from 'kafkajs';
 import type { Log } from '../ports.ts';
+import { type Bulk, createBulk } from './bulk.ts';
 import { toKafkaError } from './errors.ts';
 import { FETCH_API_KEY, rewriteFetch } from './fetch-response.ts';
 import { hook } from './hooks.ts';
@@ -68,7 +69,7 @@ function createLogCreator(log: Log): logCreator {
     };
 }
 
-function configOf(options: KafkaOptions, log: Log): KafkaConfig {
+function configOf(options: KafkaOptions, log: Log, bulk: Bulk): KafkaConfig {
   const { tls, sasl } = options;
   return {
     brokers: [...options.brokers],
@@ -78,6 +79,7 @@ function configOf(options: KafkaOptions, log: Log): KafkaConfig {
     retry: ADMIN_RETRY,
     logLevel: logLevel.INFO,
     logCreator: createLogCreator(log),
+    socketFactory: bulk.socketFactory,
     ...(sasl === undefined ? {} : { sasl: sasl as SASLOptions }),
     ...(tls === undefined
       ? {}
@@ -94,13 +96,14 @@ function configOf(options: KafkaOptions, log: Log): KafkaConfig {
 
 /** Connects nothing yet: each call does. */
 export function createKafkaClient(options: KafkaOptions, log: Log): KafkaClient {
-  const kafka = new Kafka(configOf(options, log));
+  const bulk = createBulk();
+  const kafka = new Kafka(configOf(options, log, bulk));
   hook(kafka, (protocol, args) => {
     switch (protocol.request.apiKey) {
       case FETCH_API_KEY:
         return rewriteFetch(protocol);
       case PRODUCE_API_KEY:
-        return rewriteProduce(protocol, args);
+        return rewriteProduce(protocol, args, bulk);
       default:
         return protocol;
     }

@@ -47,6 +47,11 @@ function writePayload(buffer: Buffer, start: number, value: Payload, bytes: numb
   return at + Math.max(0, bytes);
 }
 
+/** The value, if it is to be sent from where it lies. */
+function largeOf(value: Payload): Uint8Array | null {
+  return value instanceof Uint8Array && value.length > COPIED_BYTES_MAX ? value : null;
+}
+
 function headersBytes(headers: readonly OutputHeader[]): number {
   let bytes = varintBytes(headers.length);
   for (const { name, value } of headers) {
@@ -118,7 +123,7 @@ export function createBatchWriter(bytesMax: number): BatchWriter {
       return false;
     }
     const { value } = record;
-    const large = value instanceof Uint8Array && value.length > COPIED_BYTES_MAX ? value : null;
+    const large = largeOf(value);
     ensure(sized(bytes) - (large?.length ?? 0));
     at = writeVarint(buffer, at, bytes);
     buffer[at++] = 0;

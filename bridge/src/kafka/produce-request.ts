@@ -1,4 +1,5 @@
 /** Writes Produce requests (versions 3 to 7) from records that are encoded already. */
+import type { Bulk, EncodedRequest } from './bulk.ts';
 import { CODEC_GZIP, CODEC_NONE, compressGzip } from './codecs.ts';
 import { crc32c } from './crc32c.ts';
 import { BATCH_HEADER_BYTES, type EncodedRecords } from './encode-records.ts';
@@ -34,6 +35,8 @@ interface Batch {
 }
 
 const PRODUCE_TIMEOUT_MS = 30_000;
+/** Up to here kafkajs' copies cost less than a second write. */
+const COPIED_BYTES_MAX = 64 * 1024;
 
 async function encodeBatch(
   records: EncodedRecords,
@@ -70,8 +73,8 @@ const text = (value: string | undefined): Buffer[] =>
     ? [int(2, -1)]
     : [int(2, Buffer.byteLength(value)), Buffer.from(value, 'utf8')];
 
-/** The body of a Produce request. */
-export async function encodeProduce(args: ProduceArguments): Promise<Buffer> {
+/** The body of a Produce request, in parts that follow one another. */
+export async function encodeProduce(args: ProduceArguments): Promise<readonly Uint8Array[]> {
   const parts: Uint8Array[] = [
     ...text(args.transactionalId),
     int(2, args.acks),
@@ -85,17 +88,22 @@ export async function encodeProduce(args: ProduceArguments): Promise<Buffer> {
       parts.push(int(4, partition), int(4, batch.bytes), ...batch.parts);
     }
   }
-  return Buffer.concat(parts);
+  return parts;
 }
 
-/** Makes kafkajs write its Produce requests by `encodeProduce`. */
+/** Makes kafkajs write its Produce requests by `encodeProduce`, and large ones without copies. */
 export function rewriteProduce(
   protocol: ProtocolRequest,
   args: Record<string, unknown>,
+  bulk: Bulk,
 ): ProtocolRequest {
-  const encode = async (): Promise<unknown> => {
-    const buffer = await encodeProduce(args as unknown as ProduceArguments);
-    // kafkajs copies from any object that looks like its own encoder.
+  const encode = async (): Promise<EncodedRequest> => {
+    const parts = await encodeProduce(args as unknown as ProduceArguments);
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    if (bytes > COPIED_BYTES_MAX) {
+      return bulk.standIn(parts);
+    }
+    const buffer = Buffer.concat(parts);
     return { buf: buffer, buffer };
   };
   return { ...protocol, request: { ...protocol.request, encode } };

@@ -41,12 +41,13 @@ async function encode(records: readonly OutputRecord[], options: BatchOptions = 
     expect(writer.add(each, 1_700_000_000_000)).toBe(true);
   }
   const messages = writer.end();
-  const request = await encodeProduce({
+  const parts = await encodeProduce({
     acks: -1,
     producerEpoch: 3,
     ...options,
     topicData: [{ topic: 't', partitions: [{ partition: 0, messages, firstSequence: 5 }] }],
   });
+  const request = Buffer.concat(parts);
   const head = 2 + (options.transactionalId?.length ?? 0) + 2 + 4 + 4 + 2 + 1 + 4 + 4 + 4;
   return Buffer.from(request.subarray(head));
 }
@@ -225,6 +226,23 @@ describe('a record batch', () => {
     const old = stored(await encode([record('a')]), 0n);
     old.writeInt8(1, 16);
     await expect(decodeRecords(old, [])).rejects.toMatchObject({ code: 'TOPIC_UNFIT' });
+  });
+
+  it('holds large values between small ones as they are, without a copy of them', async () => {
+    const large = Buffer.alloc(200_000, 'L');
+    const records = [record('a'), { ...record('b'), value: large }, record('c'.repeat(70_000))];
+    const writer = createBatchWriter(1_000_000);
+    for (const each of [...records, ...records]) {
+      writer.add(each, 1);
+    }
+    const { parts, bytes } = writer.end();
+    expect(parts.filter((part) => part === large)).toHaveLength(2);
+    expect(parts.reduce((sum, part) => sum + part.length, 0)).toBe(bytes);
+    const { records: read } = await decodeRecords(stored(await encode(records), 0n), []);
+    expect(read.map(({ value }) => value?.length)).toEqual(
+      records.map(({ value }) => Buffer.from(value ?? '').length),
+    );
+    expect(Buffer.from(read[1]?.value ?? []).equals(large)).toBe(true);
   });
 
   it('takes records up to its limit, and one that is larger than that alone', () => {
