@@ -95,8 +95,14 @@ export class MemoryLedger implements Ledger {
     const id = this.id(stream, at);
     const { topic, partition } = at;
     const layout = {
-      ...{ stream, topic, partition, mspId: this.mspId, lanes, hashVersion: 1 },
-      ...{ keyExpressionDigest, base: -1n },
+      stream,
+      topic,
+      partition,
+      mspId: this.mspId,
+      lanes,
+      hashVersion: 1,
+      keyExpressionDigest,
+      base: -1n,
     };
     this.channel.layouts.set(id, this.channel.layouts.get(id) ?? encodeLayout(layout));
     return this.layout(id) ?? layout;
@@ -185,8 +191,7 @@ export class MemoryLedger implements Ledger {
     return BigInt(this.channel.transactions + 1);
   }
 
-  // biome-ignore lint/correctness/useYield: this fake has no blocks
-  async *blocks(): AsyncGenerator<Uint8Array> {
+  blocks(): AsyncIterable<Uint8Array> {
     throw new Error('not part of this fake');
   }
 

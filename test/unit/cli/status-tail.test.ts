@@ -104,11 +104,16 @@ describe('tail', () => {
   test('that does not follow gives up at its deadline; one that follows does not', async () => {
     const stop = new AbortController();
     const hanging: Partial<Shuttle> = {
-      tail: async function* (_, signal) {
-        await new Promise<void>((resolve) => {
-          signal.addEventListener('abort', () => resolve());
-        });
-      },
+      tail: (_, signal) => ({
+        [Symbol.asyncIterator]: () => ({
+          next: async () => {
+            await new Promise<void>((resolve) => {
+              signal.addEventListener('abort', () => resolve());
+            });
+            return { done: true, value: undefined };
+          },
+        }),
+      }),
     };
     const options = { shuttle: hanging, stop: stop.signal };
     expect((await runCommand(['tail', 'events', '--deadline', '20'], options)).code).toBe(3);

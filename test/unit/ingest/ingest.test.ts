@@ -58,7 +58,10 @@ function sequences(topic: MemoryTopic, channel: MemoryChannel) {
   for (const partition of topic.partitions) {
     for (const record of partition.records) {
       const key = String(record.key);
-      sent.set(key, [...(sent.get(key) ?? []), record.value === null ? null : `${record.value}`]);
+      sent.set(key, [
+        ...(sent.get(key) ?? []),
+        record.value === null ? null : String(record.value),
+      ]);
     }
   }
   const applied = new Map<string, unknown[]>();
