@@ -187,7 +187,7 @@ class AssembledShuttle implements Shuttle {
         ledger.identity(),
         ledger.height(),
         this.lastPublished(),
-        partitionStatus(source, ledger, stream),
+        partitionStatus(source, ledger, stream).catch(noneIfMissing),
       ]);
       return {
         kafka: { clusterId, stream, groupId: this.groupId(stream) },
@@ -316,6 +316,14 @@ class AssembledShuttle implements Shuttle {
       await reader.close();
     }
   }
+}
+
+/** Before the first record there may be no topic, which is a status like any other. */
+function noneIfMissing(error: unknown): readonly PartitionStatus[] {
+  if (error instanceof ShuttleError && error.code === 'TOPIC_MISSING') {
+    return [];
+  }
+  throw error;
 }
 
 async function partitionStatus(

@@ -50,6 +50,11 @@ const EVERYDAY = new RegExp(
     'concurrent operation on the same transaction',
     'topic with this name already exists',
     'idempotent producer may invalidate',
+    // Said once by whoever waits, or by the error of a command.
+    'connection error',
+    'connection timeout',
+    'failed to connect to',
+    'does not host this topic-partition',
   ].join('|'),
   'i',
 );

@@ -4,7 +4,7 @@ import { backOffMs, SESSION_TIMEOUT_MS_DEFAULT } from '../limits.ts';
 import type { Clock, Source, SourceEvent } from '../ports.ts';
 import { createAcks } from './acks.ts';
 import type { KafkaClient } from './client.ts';
-import { toKafkaError } from './errors.ts';
+import { hasType, toKafkaError } from './errors.ts';
 import { EventQueue } from './event-queue.ts';
 import { createMember, type GroupOffset, type Member } from './member.ts';
 import { Partitions } from './partitions.ts';
@@ -13,6 +13,8 @@ import { createReader } from './reader.ts';
 const CLOSE_DEADLINE_MS = 10_000;
 /** A topic that was created just now is not known to every broker at once. */
 const MISSING_TRIES = 3;
+/** A broker that has just come up says so of every group, and means a moment. */
+const LOADING = ['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE'];
 
 export interface KafkaSourceOptions {
   readonly groupId: string;
@@ -79,6 +81,11 @@ class Membership {
       const passing = named.kind.retry !== 'never' || (missing > 0 && missing < MISSING_TRIES);
       if (!passing) {
         throw named;
+      }
+      if (hasType(error, ...LOADING)) {
+        this.client.log.debug({ cause: named.message }, 'Group coordinator was loading');
+        await this.clock.sleep(backOffMs(attempt + 2, this.clock.random()), this.stopped);
+        continue;
       }
       this.client.log.warn({ code: named.code, cause: named.message }, 'Group member was lost');
       this.tell(false, named);

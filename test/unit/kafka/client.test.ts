@@ -54,9 +54,10 @@ describe('the log of kafkajs', () => {
     logger.error('Response CreateTopics', { error: 'Topic with this name already exists' });
     logger.info('Consumer has joined the group', {});
     logger.error('Connection error: connect ECONNREFUSED', { broker: 'a:1' });
-    const usual = log.lines.slice(0, 5);
-    expect(usual.map(({ level }) => level)).toEqual(Array(5).fill('debug'));
-    expect(log.lines.slice(5)).toEqual([
+    logger.error('Response Fetch', { error: 'The broker lost its disk', broker: 'a:1' });
+    const usual = log.lines.slice(0, 6);
+    expect(usual.map(({ level }) => level)).toEqual(Array(6).fill('debug'));
+    expect(log.lines.slice(6)).toEqual([
       {
         level: 'warn',
         fields: expect.objectContaining({ broker: 'a:1' }),

@@ -31,11 +31,17 @@ function statusText({ kafka, ledger, blocks, partitions }: Status): string {
       ['Published', published],
     ]),
     '',
-    ...table([
-      ['PARTITION', 'START', 'END', 'ACKED', 'LAG', 'LANES', 'WATERMARK'],
-      ...partitions.map(partitionRow),
-    ]),
+    ...(partitions.length === 0
+      ? ['A source topic does not exist yet.']
+      : partitionTable(partitions)),
   ].join('\n');
+}
+
+function partitionTable(partitions: readonly PartitionStatus[]): string[] {
+  return table([
+    ['PARTITION', 'START', 'END', 'ACKED', 'LAG', 'LANES', 'WATERMARK'],
+    ...partitions.map(partitionRow),
+  ]);
 }
 
 function partitionRow(at: PartitionStatus): string[] {
