@@ -32,11 +32,11 @@ export const GRPC_MESSAGE_BYTES_MAX = 128 * 1024 * 1024;
 export const GRPC_KEEPALIVE_MS = 120_000;
 
 /** Kafka transactions of the publisher. */
-export const PUBLISH_TRANSACTION_BYTES_MAX = 16 * 1024 * 1024;
+export const PUBLISH_TRANSACTION_BYTES_MAX = 8 * 1024 * 1024;
 export const PUBLISH_TRANSACTION_RECORDS_MAX = 20_000;
 export const PUBLISH_TRANSACTION_TIMEOUT_MS = 60_000;
 export const PUBLISH_DEADLINE_MS = 40_000;
-export const PUBLISH_QUEUE_BYTES_MAX = 32 * 1024 * 1024;
+export const PUBLISH_QUEUE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** One-shot commands give up after this. */
 export const COMMAND_DEADLINE_MS_DEFAULT = 30_000;
