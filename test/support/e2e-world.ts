@@ -8,6 +8,8 @@ import {
   renderError,
   startNetwork,
   stopNetwork,
+  type TopologyOptions,
+  type UpOptions,
 } from '@shuttle/network';
 import type { Kafka, Message } from 'kafkajs';
 import { killLeftovers, type Settings } from './cli.ts';
@@ -25,9 +27,12 @@ export interface World {
 
 export const MINUTE_MS = 60_000;
 
-export async function createWorld(portOffset: number): Promise<World> {
+export async function createWorld(
+  portOffset: number,
+  topology: Partial<TopologyOptions> = {},
+): Promise<World> {
   const dir = await mkdtemp(join(tmpdir(), 'shuttle-e2e-'));
-  const network = await start(join(dir, 'network'), portOffset);
+  const network = await start({ ...topology, dir: join(dir, 'network'), portOffset });
   const { peers, kafka, channel } = network.description;
   const ledger = await plainLedger(peers[0], channel);
   return {
@@ -52,11 +57,11 @@ export async function createWorld(portOffset: number): Promise<World> {
 }
 
 /** A network that came up only in part is taken away again, and its error told in full. */
-async function start(dir: string, portOffset: number): Promise<Network> {
+async function start(options: UpOptions & { readonly dir: string }): Promise<Network> {
   try {
-    return await startNetwork({ dir, portOffset });
+    return await startNetwork(options);
   } catch (error) {
-    await stopNetwork({ dir, delete: true }).catch(() => undefined);
+    await stopNetwork({ dir: options.dir, delete: true }).catch(() => undefined);
     throw new Error(renderError(asNetworkError(error)), { cause: error });
   }
 }
