@@ -13,6 +13,7 @@ import { findBlockFaults, readTopic } from '../support/independent.ts';
 const RECORDS = 50_000;
 const KEYS = 500;
 const PARTITIONS = 3;
+const HTTP_PORT = 17_990;
 
 let world: World;
 
@@ -164,5 +165,58 @@ describe('kill -9 of the bridge in mid run', () => {
       await expectPublished(topic);
     },
     10 * MINUTE_MS,
+  );
+});
+
+describe('a service that is told to stop', () => {
+  const topic = 'stopped';
+
+  it(
+    'ends in order, is ready and measured until then, and loses and repeats nothing',
+    async () => {
+      await produce(topic);
+      const mine = { ...world.settings, SHUTTLE_INGEST__TOPICS: topic };
+      const served = { ...mine, SHUTTLE_HTTP__PORT: String(HTTP_PORT) };
+      const bridge = startShuttle(['run'], served, world.dir);
+      await bridge.waitFor((log) => countOf(log, '"committed a batch"') >= 5);
+      const ready = await fetch(`http://127.0.0.1:${HTTP_PORT}/readyz`);
+      const metrics = await (await fetch(`http://127.0.0.1:${HTTP_PORT}/metrics`)).text();
+      expect(ready.status).toBe(200);
+      expect(metrics).toMatch(
+        /shuttle_records_applied_total\{topic="stopped",partition="\d"\} [1-9]/,
+      );
+      bridge.process.kill('SIGTERM');
+      const { code, stderr } = await bridge.ended;
+      expect([code, countOf(stderr, '"level":"error"')]).toEqual([0, 0]);
+      const last = await runShuttle(['run', '--until-end', '--json'], mine, world.dir);
+      expect([last.code, last.stderr.slice(-2_000)]).toEqual([0, expect.anything()]);
+      await expectHistories(topic);
+      await expectPublished(topic);
+    },
+    5 * MINUTE_MS,
+  );
+});
+
+describe('several source topics', () => {
+  it(
+    'are read by one run, and found on the ledger by a new group',
+    async () => {
+      const before = await world.ledger.height();
+      const run = await runShuttle(
+        ['ingest', '--until-end', '--json'],
+        {
+          ...world.settings,
+          SHUTTLE_INGEST__TOPICS: 'circle,killed,stopped',
+          SHUTTLE_INGEST__GROUP_ID: 'all-topics',
+        },
+        world.dir,
+      );
+      expect(run.code).toBe(0);
+      expect(JSON.parse(run.stdout)).toMatchObject({
+        ingest: { applied: 0, repeated: 3 * RECORDS, batches: 0 },
+      });
+      expect(await world.ledger.height()).toBe(before);
+    },
+    5 * MINUTE_MS,
   );
 });

@@ -77,7 +77,12 @@ function batch(
   );
   const bytes = encodeRecords(records);
   const header = {
-    ...{ stream: 's', topic, partition: 0, lane: LANE, layout, after },
+    stream: 's',
+    topic,
+    partition: 0,
+    lane: LANE,
+    layout,
+    after,
     first: offsets[0] ?? 0n,
     last: offsets.at(-1) ?? 0n,
     count: records.length,
