@@ -3,9 +3,11 @@
  * a shared machine. The ceiling is measured before and after the bridge and averaged, because the
  * machine and the growing ledger drift.
  */
-import { parseArgs } from 'node:util';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { parseArgs, promisify } from 'node:util';
 import { BATCH_RECORDS, LANES, measureBridge, measureCeiling, measureNaive } from './inbound.ts';
-import { ALL_OUTPUTS, measureBareRead, measureGetData, measurePublish } from './outbound.ts';
+import { measureGetData, type Outbound } from './outbound.ts';
 import { describeMachine, type Figures, table, writeFigures } from './report.ts';
 import { createWorld, type World } from './world.ts';
 
@@ -51,6 +53,8 @@ async function measure(world: World): Promise<Figures> {
   const ceiling = (before + after) / 2;
   say('(d) publish');
   const outbound = await measureOutbound(world);
+  const { bareReadSeconds, publishBlocksSeconds } = outbound;
+  say(`    read ${bareReadSeconds.toFixed(2)} s, published ${publishBlocksSeconds.toFixed(2)} s`);
   say('(e) getData');
   const latency = await measureGetData(world, bridge.topic, quick ? 300 : 1_000);
   return {
@@ -73,28 +77,10 @@ async function measure(world: World): Promise<Figures> {
   };
 }
 
-type Outbound = Pick<
-  Figures,
-  'bareReadSeconds' | 'publishBlocksSeconds' | 'publishVsRead' | 'publishRecordsPerSecond'
->;
-
-/** The read is measured before and after, as the ceiling is; the first one warms both. */
 async function measureOutbound(world: World): Promise<Outbound> {
-  await measureBareRead(world);
-  const readBefore = await measureBareRead(world);
-  const blocks = await measurePublish(world, []);
-  const readAfter = await measureBareRead(world);
-  const read = (readBefore + readAfter) / 2;
-  say(`    bare read ${read.toFixed(2)} s, blocks topic ${blocks.seconds.toFixed(2)} s`);
-  const all = await measurePublish(world, ALL_OUTPUTS);
-  const perSecond = all.summary.changes / all.seconds;
-  say(`    all topics: ${all.summary.changes} changes in ${all.seconds.toFixed(1)} s`);
-  return {
-    bareReadSeconds: read,
-    publishBlocksSeconds: blocks.seconds,
-    publishVsRead: read / blocks.seconds,
-    publishRecordsPerSecond: perSecond,
-  };
+  const script = join(import.meta.dirname, 'outbound-process.js');
+  const { stdout } = await promisify(execFile)(process.execPath, [script, world.description.dir]);
+  return JSON.parse(stdout) as Outbound;
 }
 
 async function main(): Promise<void> {

@@ -29,7 +29,7 @@ const SILENT_METER: Meter = {
 };
 
 /** Reads all blocks there are and drops them; answers seconds. */
-export async function measureBareRead(world: World): Promise<number> {
+async function measureBareRead(world: World): Promise<number> {
   const height = await world.ledger.height();
   const end = new AbortController();
   const startMs = performance.now();
@@ -44,17 +44,14 @@ export async function measureBareRead(world: World): Promise<number> {
   return seconds(startMs);
 }
 
-export interface PublishRun {
+interface PublishRun {
   readonly seconds: number;
   readonly summary: PublishSummary;
 }
 
 /** Publishes all blocks there are to topics of its own: blocks, and the outputs named. */
-export async function measurePublish(
-  world: World,
-  outputs: readonly Output[],
-): Promise<PublishRun> {
-  const { channel } = world.network.description;
+async function measurePublish(world: World, outputs: readonly Output[]): Promise<PublishRun> {
+  const { channel } = world.description;
   const prefix = `bench-${makeRun()}`;
   const names = topicNames(prefix, channel);
   const topics = [names.blocks, ...outputs.map((output) => names[output])];
@@ -89,8 +86,6 @@ export async function measurePublish(
   return run;
 }
 
-export const ALL_OUTPUTS = OUTPUTS;
-
 async function createTopics(
   world: World,
   topics: readonly string[],
@@ -114,6 +109,29 @@ async function deleteTopics(world: World, topics: readonly string[]): Promise<vo
   await admin.connect();
   await admin.deleteTopics({ topics: [...topics] });
   await admin.disconnect();
+}
+
+export interface Outbound {
+  readonly bareReadSeconds: number;
+  readonly publishBlocksSeconds: number;
+  readonly publishVsRead: number;
+  readonly publishRecordsPerSecond: number;
+}
+
+/** The read is measured before and after, as the ceiling is; the first one warms both. */
+export async function measureOutbound(world: World): Promise<Outbound> {
+  await measureBareRead(world);
+  const readBefore = await measureBareRead(world);
+  const blocks = await measurePublish(world, []);
+  const readAfter = await measureBareRead(world);
+  const bareReadSeconds = (readBefore + readAfter) / 2;
+  const all = await measurePublish(world, OUTPUTS);
+  return {
+    bareReadSeconds,
+    publishBlocksSeconds: blocks.seconds,
+    publishVsRead: bareReadSeconds / blocks.seconds,
+    publishRecordsPerSecond: all.summary.changes / all.seconds,
+  };
 }
 
 export interface Latency {

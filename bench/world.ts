@@ -7,14 +7,14 @@ import { readMspIdentity } from '@shuttle/bridge/dist/fabric/identity.js';
 import { createGatewayLedger } from '@shuttle/bridge/dist/fabric/ledger.js';
 import type { Ledger } from '@shuttle/bridge/dist/ports.js';
 import { systemClock } from '@shuttle/bridge/dist/system/clock.js';
-import { createProgress, type Network, startNetwork } from '@shuttle/network';
+import { createProgress, type NetworkDescription, startNetwork } from '@shuttle/network';
 import { Kafka, logLevel } from 'kafkajs';
 
 /** Far from a user's network, and below the ports that Linux gives to clients. */
 const PORT_OFFSET = 21_500;
 
 export interface World {
-  readonly network: Network;
+  readonly description: NetworkDescription;
   readonly ledger: Ledger;
   readonly kafka: Kafka;
   readonly brokers: string;
@@ -27,12 +27,26 @@ export interface World {
 /** Two organisations endorse side by side in every measurement, as the ceiling had it. */
 export const ORGANIZATIONS = ['Org1MSP', 'Org2MSP'];
 
+/** Brings up a network that only this run knows. */
 export async function createWorld(say: (line: string) => void, pprof: boolean): Promise<World> {
   const dir = await mkdtemp(join(tmpdir(), 'shuttle-bench-'));
   say(`Starting a network of its own in ${dir}`);
   const progress = createProgress(process.stderr);
   const network = await startNetwork({ dir, portOffset: PORT_OFFSET, pprof, progress });
-  const { peers, kafka } = network.description;
+  const world = await openWorld(network.description);
+  return {
+    ...world,
+    say,
+    close: async () => {
+      await world.close();
+      await network.stop({ delete: true });
+    },
+  };
+}
+
+/** Opens a network that runs already; closing leaves it running. */
+export async function openWorld(description: NetworkDescription): Promise<World> {
+  const { peers, kafka, dir } = description;
   const [peer] = peers;
   const { certificate, privateKey } = await readMspIdentity(peer.userMspDir, Date.now());
   const options = {
@@ -41,7 +55,7 @@ export async function createWorld(say: (line: string) => void, pprof: boolean): 
     mspId: peer.mspId,
     certificate,
     privateKey,
-    channel: network.description.channel,
+    channel: description.channel,
     chaincode: 'shuttle',
     endorsingOrganizations: ORGANIZATIONS,
     timeouts: {
@@ -55,7 +69,7 @@ export async function createWorld(say: (line: string) => void, pprof: boolean): 
   const ledger = createGatewayLedger(options, systemClock);
   const brokers = [...kafka.brokers];
   return {
-    network,
+    description,
     ledger,
     kafka: new Kafka({ clientId: 'bench', brokers, logLevel: logLevel.NOTHING }),
     brokers: brokers.join(','),
@@ -66,11 +80,8 @@ export async function createWorld(say: (line: string) => void, pprof: boolean): 
       SHUTTLE_KAFKA__BROKERS: brokers.join(','),
       SHUTTLE_FABRIC__ENDORSING_ORGANIZATIONS: ORGANIZATIONS.join(','),
     },
-    say,
-    close: async () => {
-      await ledger.close();
-      await network.stop({ delete: true });
-    },
+    say: () => {},
+    close: () => ledger.close(),
   };
 }
 
@@ -89,13 +100,13 @@ export function makeRun(): string {
 
 /** Bytes of the channel's block files at one peer. */
 export async function chainBytes(world: World): Promise<number> {
-  const names = await readdir(world.network.description.dir, { recursive: true });
+  const names = await readdir(world.description.dir, { recursive: true });
   const blockFiles = names.filter((n) => /peer0\.org1.*chains\/mychannel\/blockfile_/.test(n));
   if (blockFiles.length === 0) {
     throw new Error('the block files of peer0.org1 were not found');
   }
   const sizes = blockFiles.map(async (n) => {
-    const { size } = await stat(join(world.network.description.dir, n));
+    const { size } = await stat(join(world.description.dir, n));
     return size;
   });
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
