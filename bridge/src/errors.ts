@@ -201,6 +201,13 @@ export const ERRORS = {
     5,
     'The topic was re-created or restored: give it another stream, or restore its records.',
   ),
+  SOURCE_REPLACED: kind(
+    'The source partition holds other records than the ledger has finished.',
+    'none',
+    'never',
+    5,
+    'The topic was deleted and created again: give it another stream, or restore its records.',
+  ),
   SOURCE_TRUNCATED: kind(
     'Records that are not on the ledger yet are gone from the source partition.',
     'none',

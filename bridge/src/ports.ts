@@ -61,6 +61,8 @@ export interface Source {
   ack(owned: Owned, offset: bigint, metadata: string): Promise<boolean>;
   /** All partitions of the topics with their first offset and read_committed end. */
   ends(): Promise<readonly (TopicPartition & { logStart: bigint; logEnd: bigint })[]>;
+  /** The committed record at exactly this offset; null when the log has none there. */
+  read(at: TopicPartition, offset: bigint): Promise<SourceRecord | null>;
   /** The group's acked offset of each partition that has one. */
   acks(): Promise<readonly (TopicPartition & { offset: bigint; metadata: string })[]>;
   /** Leaves the group. */
@@ -106,6 +108,7 @@ export type BlockTail =
 export interface BlockSink {
   open(): Promise<BlockTail>;
   publish(records: readonly OutputRecord[]): Promise<void>;
+  /** Resolves when committed readers see what was published, or after some patience. */
   close(): Promise<void>;
 }
 

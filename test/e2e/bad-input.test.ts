@@ -256,4 +256,37 @@ describe('a configuration that cannot work', () => {
     },
     MINUTE_MS,
   );
+
+  it(
+    'a topic that was deleted and created again stops the partition',
+    async () => {
+      const settings = { SHUTTLE_INGEST__TOPICS: 'replaced' };
+      const records = (from: string, count: number): Message[] =>
+        Array.from({ length: count }, (_, n) => ({ key: `r${n}`, value: `{"${from}":${n}}` }));
+      await createTopic(world.kafka, 'replaced', 1);
+      await produceAll(world.kafka, 'replaced', records('first', 40));
+      expect((await shuttle(['ingest', '--until-end'], settings)).code).toBe(0);
+      await deleteTopic('replaced');
+      await createTopic(world.kafka, 'replaced', 1);
+      await produceAll(world.kafka, 'replaced', records('second', 60));
+      const run = await shuttle(['ingest', '--until-end', '--json'], settings);
+      expect([run.code, run.stdout]).toEqual([5, expect.stringContaining('SOURCE_REPLACED')]);
+      // Its records are not lost: under another stream they are read.
+      const another = { ...settings, SHUTTLE_INGEST__STREAM: 'second' };
+      const next = await shuttle(['ingest', '--until-end', '--json'], another);
+      expect(JSON.parse(next.stdout)).toMatchObject({ ingest: { applied: 60, stops: [] } });
+    },
+    MINUTE_MS,
+  );
 });
+
+/** Deletes a topic, and waits until the broker has forgotten it. */
+async function deleteTopic(topic: string): Promise<void> {
+  const admin = world.kafka.admin();
+  await admin.connect();
+  await admin.deleteTopics({ topics: [topic] });
+  while ((await admin.listTopics()).includes(topic)) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await admin.disconnect();
+}

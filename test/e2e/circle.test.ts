@@ -8,7 +8,7 @@ import {
   produceAll,
   type World,
 } from '../support/e2e-world.ts';
-import { findBlockFaults, readTopic } from '../support/independent.ts';
+import { findBlockFaults, readAtLeast, readTopic } from '../support/independent.ts';
 
 const RECORDS = 50_000;
 const KEYS = 500;
@@ -16,6 +16,8 @@ const PARTITIONS = 3;
 const HTTP_PORT = 17_990;
 
 let world: World;
+/** Records on all topics so far; each becomes one change. */
+let produced = 0;
 
 beforeAll(async () => {
   world = await createWorld(10_000);
@@ -28,6 +30,7 @@ afterAll(async () => {
 /** 50,000 records over 500 keys: updates, every eleventh a delete, text beyond ASCII. */
 async function produce(topic: string): Promise<void> {
   await createTopic(world.kafka, topic, PARTITIONS);
+  produced += RECORDS;
   const messages = Array.from({ length: RECORDS }, (_, n) => message(topic, n));
   await produceAll(world.kafka, topic, messages);
 }
@@ -42,9 +45,9 @@ function message(topic: string, n: number): { key: string; value: string | null 
 type Sequences = Map<string, (string | null)[]>;
 
 /** The values of each key in the order in which they stand on a topic. */
-async function sequencesOf(topic: string, prefix: string): Promise<Sequences> {
+async function sequencesOf(topic: string, prefix: string, atLeast: number): Promise<Sequences> {
   const found: Sequences = new Map();
-  for (const { key, value } of await readTopic(world.kafka, topic)) {
+  for (const { key, value } of await readAtLeast(world.kafka, topic, atLeast)) {
     if (key?.startsWith(prefix)) {
       const text = value === null ? null : value.toString();
       found.set(key, [...(found.get(key) ?? []), text]);
@@ -71,10 +74,11 @@ async function expectHistories(topic: string): Promise<void> {
 }
 
 async function expectPublished(topic: string): Promise<void> {
-  const blocks = await readTopic(world.kafka, 'shuttle.mychannel.blocks');
-  expect(await findBlockFaults(blocks, world.ledger, await world.ledger.height())).toEqual([]);
-  const sent = await sequencesOf(topic, `${topic}/`);
-  const changes = await sequencesOf('shuttle.mychannel.changes', `${topic}/`);
+  const height = await world.ledger.height();
+  const blocks = await readAtLeast(world.kafka, 'shuttle.mychannel.blocks', Number(height));
+  expect(await findBlockFaults(blocks, world.ledger, height)).toEqual([]);
+  const sent = await sequencesOf(topic, `${topic}/`, RECORDS);
+  const changes = await sequencesOf('shuttle.mychannel.changes', `${topic}/`, produced);
   expect(changes.size).toBe(KEYS);
   for (const [key, values] of sent) {
     expect([key, changes.get(key)]).toEqual([key, values]);

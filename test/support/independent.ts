@@ -33,17 +33,20 @@ export async function readTopic(kafka: Kafka, topic: string): Promise<PlainRecor
   const admin = kafka.admin();
   await admin.connect();
   const offsets = await admin.fetchTopicOffsets(topic);
+  await admin.disconnect();
   const ends = new Map(offsets.map((o) => [o.partition, BigInt(o.high)]));
+  const open = new Set([...ends].filter(([, end]) => end > 0n).map(([partition]) => partition));
+  if (open.size === 0) {
+    return [];
+  }
   const groupId = `independent-${randomUUID()}`;
   const consumer = kafka.consumer({ groupId, maxBytesPerPartition: 4 * 1024 * 1024 });
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
   const found: PlainRecord[] = [];
-  const open = new Set([...ends].filter(([, end]) => end > 0n).map(([partition]) => partition));
+  /** What was read already, should the consumer begin anew. */
+  const next = new Map<number, bigint>();
   await new Promise<void>((resolve, reject) => {
-    if (open.size === 0) {
-      resolve();
-    }
     // Transaction markers stand at the ends, so the end of a fetched batch tells, not a record.
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
       if (BigInt(payload.lastOffset) + 1n >= (ends.get(payload.partition) ?? 0n)) {
@@ -53,11 +56,18 @@ export async function readTopic(kafka: Kafka, topic: string): Promise<PlainRecor
         resolve();
       }
     });
-    consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
+    // A broker that has just come up refuses groups for a moment; kafkajs then begins anew.
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      if (!payload.restart) {
+        reject(payload.error);
+      }
+    });
     void consumer.run({
       autoCommit: false,
       eachBatch: async ({ batch }) => {
-        for (const message of batch.messages) {
+        const from = next.get(batch.partition) ?? 0n;
+        next.set(batch.partition, BigInt(batch.lastOffset()) + 1n);
+        for (const message of batch.messages.filter(({ offset }) => BigInt(offset) >= from)) {
           found.push({
             partition: batch.partition,
             offset: BigInt(message.offset),
@@ -70,9 +80,24 @@ export async function readTopic(kafka: Kafka, topic: string): Promise<PlainRecor
     });
   });
   await consumer.disconnect();
-  await admin.deleteGroups([groupId]);
-  await admin.disconnect();
   return found.sort((a, b) => a.partition - b.partition || (a.offset < b.offset ? -1 : 1));
+}
+
+/**
+ * Reads until there are so many: Kafka answers a commit before it has written the markers that let
+ * committed readers pass, so the end that is read first may lie before the last transaction.
+ */
+export async function readAtLeast(
+  kafka: Kafka,
+  topic: string,
+  count: number,
+): Promise<PlainRecord[]> {
+  for (;;) {
+    const found = await readTopic(kafka, topic);
+    if (found.length >= count) {
+      return found;
+    }
+  }
 }
 
 function plainHeaders(headers: Record<string, unknown>): Record<string, string> {

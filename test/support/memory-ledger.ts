@@ -9,9 +9,11 @@ import {
 import {
   type BatchHeader,
   decodeRecords,
+  encodeRecords,
   layoutDigest,
   type RecordRefusalCode,
   type Rejection,
+  sha256Hex,
   shortId,
   type WireRecord,
 } from '@shuttle/chaincode/wire';
@@ -172,8 +174,10 @@ export class MemoryLedger implements Ledger {
         rejections.push({ offset: record.offset, code });
       }
     }
-    const offset = records.at(-1)?.offset ?? -1n;
-    channel.watermarks.set(lane, { offset, txId, timestamp: 0, sha256: '', rejections });
+    const last = records.slice(-1);
+    const { offset = -1n, timestamp = 0 } = last[0] ?? {};
+    const sha256 = sha256Hex(encodeRecords(last));
+    channel.watermarks.set(lane, { offset, txId, timestamp, sha256, rejections });
     const applied = records.length - rejections.length;
     const blockNumber = BigInt(channel.transactions);
     return { offset, applied, repeated, rejections, txId, blockNumber };

@@ -144,7 +144,7 @@ export class MemorySource implements Source {
 
   private fetch(): SourceEvent | undefined {
     for (const position of this.positions.values()) {
-      const batch = this.read(position);
+      const batch = this.next(position);
       if (batch !== null) {
         return { kind: 'records', batch };
       }
@@ -152,7 +152,7 @@ export class MemorySource implements Source {
     return undefined;
   }
 
-  private read(position: Position): SourceBatch | null {
+  private next(position: Position): SourceBatch | null {
     const { owned, next, paused } = position;
     const log = this.topic.partition(owned.partition);
     if (next === null || paused || next >= log.logEnd) {
@@ -213,6 +213,10 @@ export class MemorySource implements Source {
       logStart,
       logEnd,
     }));
+  }
+
+  async read({ partition }: TopicPartition, offset: bigint): Promise<SourceRecord | null> {
+    return this.topic.partition(partition).records.find((r) => r.offset === offset) ?? null;
   }
 
   async acks(): Promise<readonly (TopicPartition & { offset: bigint; metadata: string })[]> {

@@ -1,6 +1,7 @@
 /** What the ledger says of a partition at its assignment, and where reading begins. */
 import type { Layout, PartitionState, Watermark } from '@shuttle/chaincode/ledger';
-import { LANE_HASH_VERSION } from '@shuttle/chaincode/wire';
+import { encodeRecords, LANE_HASH_VERSION, sha256Hex } from '@shuttle/chaincode/wire';
+import { carry } from '../batch/carry.ts';
 import { ShuttleError, toShuttleError } from '../errors.ts';
 import { backOffMs } from '../limits.ts';
 import type { Assignment } from '../ports.ts';
@@ -26,7 +27,8 @@ export function ackMetadata(context: Context): string {
  * Reads layout and watermarks, writes the layout at the first assignment ever, and compares both
  * with the source.
  *
- * @throws ShuttleError LAYOUT_MISMATCH, SOURCE_REWOUND, SOURCE_TRUNCATED, or what else cannot pass
+ * @throws ShuttleError LAYOUT_MISMATCH, SOURCE_REWOUND, SOURCE_REPLACED, SOURCE_TRUNCATED, or what
+ * else cannot pass
  * @returns null when the partition was taken away meanwhile
  */
 export async function openPartition(
@@ -45,6 +47,11 @@ export async function openPartition(
   );
   if (highest >= assignment.logEnd) {
     await persist(context, live, () => checkEnd(context, assignment, highest));
+  }
+  if (
+    (await persist(context, live, () => checkFingerprints(context, assignment, state))) === null
+  ) {
+    return null;
   }
   const start = chooseStart(context, assignment, state);
   return { ...state, start };
@@ -129,6 +136,39 @@ export async function checkEnd(
       { at: { topic: at.topic, partition: at.partition, offset: watermark } },
     );
   }
+}
+
+/**
+ * While the source still holds the record of a watermark, it must be the one that the ledger
+ * finished. Otherwise the topic is another one of the same name, and its records would be taken
+ * for finished ones.
+ *
+ * @throws ShuttleError SOURCE_REPLACED
+ */
+async function checkFingerprints(
+  context: Context,
+  assignment: Assignment,
+  { layout, watermarks }: Pick<Opened, 'layout' | 'watermarks'>,
+): Promise<true> {
+  const { topic, partition, logStart } = assignment;
+  for (const watermark of watermarks) {
+    const retained = watermark !== null && watermark.offset >= logStart;
+    const record = retained ? await context.source.read(assignment, watermark.offset) : null;
+    if (watermark === null || record === null) {
+      continue;
+    }
+    const carried = carry(record, layout.lanes, context.keyExpression);
+    const found = carried.kind === 'carried' ? sha256Hex(encodeRecords([carried.wire])) : null;
+    if (found !== watermark.sha256) {
+      throw new ShuttleError(
+        'SOURCE_REPLACED',
+        `Offset ${watermark.offset} of ${partitionName(assignment)} is not the record that the ` +
+          `ledger finished in transaction ${watermark.txId}.`,
+        { at: { topic, partition, offset: watermark.offset } },
+      );
+    }
+  }
+  return true;
 }
 
 function chooseStart(

@@ -1,6 +1,7 @@
 /** `ports.BlockSink` on kafkajs: one transactional producer whose id is the blocks topic's name. */
+import type { RecordMetadata } from 'kafkajs';
 import { ShuttleError } from '../errors.ts';
-import { PUBLISH_DEADLINE_MS, PUBLISH_TRANSACTION_TIMEOUT_MS } from '../limits.ts';
+import { backOffMs, PUBLISH_DEADLINE_MS, PUBLISH_TRANSACTION_TIMEOUT_MS } from '../limits.ts';
 import type { BlockSink, BlockTail, Clock } from '../ports.ts';
 import type { OutputRecord } from '../values.ts';
 import { readBlockTail } from './block-tail.ts';
@@ -19,6 +20,9 @@ export interface BlockSinkOptions {
   readonly transactionTimeoutMs?: number;
 }
 
+/** How long a close waits for the markers of the last transaction. */
+const VISIBLE_PATIENCE_MS = 5_000;
+
 /** A sink is open once: `open` fences all older ones, `publish` follows. */
 export function createBlockSink(
   client: KafkaClient,
@@ -29,6 +33,8 @@ export function createBlockSink(
   let producer: DisposableProducer | null = null;
   let facts: ReadonlyMap<string, TopicFacts> = new Map();
   let busy = false;
+  /** Where the records of the last transaction stand. */
+  let written: readonly RecordMetadata[] = [];
 
   const factsOf = (topic: string): TopicFacts => {
     const known = facts.get(topic);
@@ -90,11 +96,31 @@ export function createBlockSink(
     }
     const mine = producer;
     const transaction = await mine.made.transaction();
-    await sendRecords(transaction, records, sending);
+    const answers = await sendRecords(transaction, records, sending);
     if (mine !== producer) {
       throw new ShuttleError('PRODUCE_FAILED', 'The deadline had passed before the commit.');
     }
     await transaction.commit();
+    written = answers;
+  };
+
+  /**
+   * Kafka answers a commit before it has written the markers that let committed readers pass.
+   * Whoever closes the sink in order shall find what it published.
+   */
+  const untilVisible = async (reader: PartitionReader): Promise<void> => {
+    const untilMs = clock.now() + VISIBLE_PATIENCE_MS;
+    for (let attempt = 1; clock.now() < untilMs; attempt++) {
+      const ends = await reader.ends(options.topics);
+      const hidden = written.some(({ topicName, partition, baseOffset }) => {
+        const end = ends.find((at) => at.topic === topicName && at.partition === partition);
+        return end !== undefined && end.logEnd <= BigInt(baseOffset ?? -1);
+      });
+      if (!hidden) {
+        return;
+      }
+      await clock.sleep(backOffMs(attempt, clock.random()));
+    }
   };
 
   return {
@@ -112,6 +138,11 @@ export function createBlockSink(
     close: async () => {
       const open = producer;
       producer = null;
+      if (open !== null && written.length > 0) {
+        const reader = createReader(client);
+        await untilVisible(reader).catch(() => undefined);
+        void reader.close().catch(() => undefined);
+      }
       await open?.made.disconnect();
     },
   };

@@ -141,7 +141,7 @@ export function createProducer(
 
 /**
  * Sends all records: one Produce request with one batch a partition, or several one after another
- * when a partition has more than one batch of records.
+ * when a partition has more than one batch of records. Answers where each batch stands.
  *
  * @throws kafkajs' errors
  */
@@ -149,8 +149,9 @@ export async function sendRecords(
   sender: BatchSender,
   records: readonly OutputRecord[],
   options: SendOptions,
-): Promise<void> {
+): Promise<readonly RecordMetadata[]> {
   const all = group(records, options);
+  const answers: RecordMetadata[] = [];
   const compression = options.compression === 'gzip' ? CODEC_GZIP : CODEC_NONE;
   const rounds = all.reduce((most, { batches }) => Math.max(most, batches.length), 0);
   for (let round = 0; round < rounds; round++) {
@@ -170,5 +171,7 @@ export async function sendRecords(
     if (acked.length !== sent) {
       throw new ShuttleError('PRODUCE_FAILED', `Kafka acked ${acked.length} of ${sent} batches.`);
     }
+    answers.push(...acked);
   }
+  return answers;
 }

@@ -6,7 +6,7 @@ import { ensureBlockTopics } from '../../../bridge/src/kafka/topics.ts';
 import type { BlockSink } from '../../../bridge/src/ports.ts';
 import type { OutputRecord } from '../../../bridge/src/values.ts';
 import { testClock } from '../../support/fakes.ts';
-import { readTopic } from '../../support/independent.ts';
+import { readAtLeast } from '../../support/independent.ts';
 import { startTestBroker, type TestBroker } from '../../support/kafka-broker.ts';
 import { API, type KafkaProxy, once } from '../../support/kafka-proxy.ts';
 
@@ -72,8 +72,8 @@ const changesOf = ({ changes }: Topics, number: number, count: number): OutputRe
 
 const at = (number: number) => ({ number: BigInt(number), hash: hashOf(number) });
 
-const numbersIn = async (topic: string): Promise<string[]> =>
-  (await readTopic(broker.plain, topic)).map(({ key }) => key ?? '');
+const numbersIn = async (topic: string, atLeast: number): Promise<string[]> =>
+  (await readAtLeast(broker.plain, topic, atLeast)).map(({ key }) => key ?? '');
 
 /** Publishes through the proxy while one request goes wrong; what a new sink then finds. */
 async function publishUnder(decide: KafkaProxy['decide']) {
@@ -109,7 +109,7 @@ describe('the tail that a sink finds', () => {
     const next = createSink(topics);
     expect(await next.open()).toEqual({ kind: 'resume', first: at(0), last: at(2) });
     await next.publish([block(topics, 3)]);
-    expect(await numbersIn(topics.blocks)).toEqual(['0', '1', '2', '3']);
+    expect(await numbersIn(topics.blocks, 4)).toEqual(['0', '1', '2', '3']);
   }, 30_000);
 
   it('is new for a topic that holds aborted transactions only', async () => {
@@ -167,8 +167,8 @@ describe('a publish', () => {
     const sink = createSink(topics, 20_000, true);
     await sink.open();
     await sink.publish([block(topics, 0), ...changesOf(topics, 0, 500)]);
-    expect(await numbersIn(topics.changes)).toHaveLength(500);
-    expect(await numbersIn(topics.blocks)).toEqual(['0']);
+    expect(await numbersIn(topics.changes, 500)).toHaveLength(500);
+    expect(await numbersIn(topics.blocks, 1)).toEqual(['0']);
 
     broker.proxy.faults.length = 0;
     broker.proxy.decide = once(API.endTxn, 'hang');
@@ -185,12 +185,28 @@ describe('a publish', () => {
     await hanging.catch(() => undefined);
   });
 
+  it('is visible to committed readers as soon as its sink is closed', async () => {
+    const topics = await createTopics();
+    const reader = createReader(broker.client());
+    for (let number = 0; number < 20; number++) {
+      const sink = createSink(topics);
+      await sink.open();
+      await sink.publish([block(topics, number), ...changesOf(topics, number, 30)]);
+      await sink.close();
+      // One batch of 30 over three partitions, and a marker in each, for every round.
+      const ends = await reader.ends([topics.changes]);
+      const end = ends.reduce((sum, { logEnd }) => sum + Number(logEnd), 0);
+      expect(end).toBe((30 + 3) * (number + 1));
+    }
+    await reader.close();
+  });
+
   it('spreads keys over partitions as other Kafka clients do', async () => {
     const topics = await createTopics();
     const sink = createSink(topics);
     await sink.open();
     await sink.publish([block(topics, 0), ...changesOf(topics, 0, 100)]);
-    const found = await readTopic(broker.plain, topics.changes);
+    const found = await readAtLeast(broker.plain, topics.changes, 100);
     const kafkajs = await import('kafkajs');
     const { DefaultPartitioner } = kafkajs.default.Partitioners;
     const partitionMetadata = [0, 1, 2].map((partitionId) => ({ partitionId, leader: 1 }));
@@ -218,7 +234,7 @@ describe('a publish', () => {
     await sink.publish(Array.from({ length: 10 }, (_, i) => block(topics, i, value)));
     broker.proxy.decide = NOBODY;
     expect(produced).toBe(4);
-    expect(await numbersIn(topics.blocks)).toEqual('0123456789'.split(''));
+    expect(await numbersIn(topics.blocks, 10)).toEqual('0123456789'.split(''));
   });
 
   it('with gzip is read by others as it is', async () => {
@@ -231,7 +247,7 @@ describe('a publish', () => {
     opened.push(sink);
     await sink.open();
     await sink.publish([block(topics, 0, 'z'.repeat(50_000))]);
-    const found = await readTopic(broker.plain, topics.blocks);
+    const found = await readAtLeast(broker.plain, topics.blocks, 1);
     expect(found.map(({ value }) => value?.length)).toEqual([50_000]);
   });
 });
@@ -247,7 +263,7 @@ describe('an older publisher', () => {
     const late = older.publish([block(topics, 1)]);
     await expect(late).rejects.toMatchObject({ code: 'PUBLISHER_FENCED' });
     await newer.publish([block(topics, 1)]);
-    expect(await numbersIn(topics.blocks)).toEqual(['0', '1']);
+    expect(await numbersIn(topics.blocks, 2)).toEqual(['0', '1']);
   });
 
   it('loses the transaction that it has open when a newer one opens', async () => {
@@ -263,7 +279,7 @@ describe('an older publisher', () => {
     const newer = createSink(topics);
     expect(await newer.open()).toEqual({ kind: 'new' });
     await newer.publish([block(topics, 0, 'the newer one')]);
-    const found = await readTopic(broker.plain, topics.blocks);
+    const found = await readAtLeast(broker.plain, topics.blocks, 1);
     expect(found.map(({ value }) => value?.toString())).toEqual(['the newer one']);
     broker.proxy.cut(true);
     await hanging.catch(() => undefined);
@@ -276,8 +292,8 @@ describe('a fault on the way', () => {
     expect(failure).toMatchObject({ code: 'PRODUCE_FAILED' });
     expect(tail).toEqual({ kind: 'resume', first: at(0), last: at(1) });
     await next.publish([block(topics, 2)]);
-    expect(await numbersIn(topics.blocks)).toEqual(['0', '1', '2']);
-    expect(await numbersIn(topics.changes)).toHaveLength(20);
+    expect(await numbersIn(topics.blocks, 3)).toEqual(['0', '1', '2']);
+    expect(await numbersIn(topics.changes, 20)).toHaveLength(20);
   });
 
   it('that loses the commit leaves nothing of the block', async () => {
@@ -285,8 +301,8 @@ describe('a fault on the way', () => {
     expect(failure).toMatchObject({ code: 'PRODUCE_FAILED' });
     expect(tail).toEqual({ kind: 'resume', first: at(0), last: at(0) });
     await next.publish([block(topics, 1), ...changesOf(topics, 1, 10)]);
-    expect(await numbersIn(topics.blocks)).toEqual(['0', '1']);
-    expect(await numbersIn(topics.changes)).toHaveLength(20);
+    expect(await numbersIn(topics.blocks, 2)).toEqual(['0', '1']);
+    expect(await numbersIn(topics.changes, 20)).toHaveLength(20);
   });
 
   it.each(['lose-answer', 'lose-request'] as const)(
@@ -297,8 +313,8 @@ describe('a fault on the way', () => {
       expect(tail).toEqual({ kind: 'resume', first: at(0), last: at(last) });
       await next.publish([block(topics, last + 1)]);
       const expected = Array.from({ length: last + 2 }, (_, i) => String(i));
-      expect(await numbersIn(topics.blocks)).toEqual(expected);
-      expect(await numbersIn(topics.changes)).toHaveLength(10 * (last + 1));
+      expect(await numbersIn(topics.blocks, expected.length)).toEqual(expected);
+      expect(await numbersIn(topics.changes, 10 * (last + 1))).toHaveLength(10 * (last + 1));
     },
   );
 

@@ -319,6 +319,31 @@ describe('a fault that will not pass stops the partition with its code', () => {
     expect(channel.transactions).toBe(transactions);
   });
 
+  it('SOURCE_REPLACED: another topic of the same name, as long or longer', async () => {
+    const { topic, channel, ledger, run } = world(1);
+    fill(topic, 40, 4);
+    await run();
+    const again = new MemoryTopic('cleaned', 1);
+    for (let n = 0; n < 60; n++) {
+      again.append(0, `key-${n % 4}`, JSON.stringify({ other: n }));
+    }
+    const { submits } = ledger;
+    expect(codes(await run({}, new MemorySource(again)))).toEqual([[0, 'SOURCE_REPLACED']]);
+    expect(ledger.submits).toBe(submits);
+    expect(channel.applied).toHaveLength(40);
+  });
+
+  it('goes on when the record of a watermark was compacted away', async () => {
+    const { topic, channel, run } = world(1);
+    fill(topic, 40, 4);
+    await run();
+    const log = topic.partition(0);
+    log.records = log.records.filter((record) => record.offset < 36n);
+    fill(topic, 40, 4);
+    expect(codes(await run())).toEqual([]);
+    expect(channel.applied).toHaveLength(80);
+  });
+
   it('SOURCE_TRUNCATED: unfinished records are gone at assignment', async () => {
     const { topic, run, log } = world(1);
     fill(topic, 40, 4);
