@@ -135,7 +135,17 @@ async function clusterId(layout: Layout): Promise<string> {
   const file = join(layout.config, 'kafka-cluster-id');
   const known = await readFile(file, 'utf8').catch(() => undefined);
   if (known !== undefined) return known.trim();
-  const id = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
+  const id = newClusterId();
   await writeAtomically(file, `${id}\n`);
   return id;
+}
+
+/** A random id that no command line takes for an option: one in 64 would begin with a dash. */
+export function newClusterId(random: () => string = randomUUID): string {
+  for (;;) {
+    const id = Buffer.from(random().replaceAll('-', ''), 'hex').toString('base64url');
+    if (!id.startsWith('-')) {
+      return id;
+    }
+  }
 }
