@@ -39,6 +39,7 @@ const config = {
     project('network'),
     project('integration'),
     project('e2e'),
+    project('faults'),
   ],
 };
 export default config;

@@ -229,7 +229,7 @@ class AssembledShuttle implements Shuttle {
 
   private kafka(): KafkaClient {
     if (this.client === null) {
-      const { compression, createTopics, replicationFactor, sessionTimeoutMs } =
+      const { compression, createTopics, replicationFactor, sessionTimeoutMs, requestTimeoutMs } =
         this.settings.kafka;
       const client = createKafkaClient(
         {
@@ -237,6 +237,7 @@ class AssembledShuttle implements Shuttle {
           compression,
           createTopics,
           sessionTimeoutMs,
+          requestTimeoutMs,
           ...(replicationFactor === undefined ? {} : { replicationFactor }),
         },
         this.log,

@@ -50,6 +50,9 @@ export function backOffMs(attempt: number, random: number): number {
 /** A member of the consumer group that is silent for longer loses its partitions. */
 export const SESSION_TIMEOUT_MS_DEFAULT = 30_000;
 
+/** A request that a broker has not answered for so long is given up, and its connection with it. */
+export const KAFKA_REQUEST_TIMEOUT_MS_DEFAULT = 30_000;
+
 /** How often a peer that is behind the blocks topic is asked for its height. */
 export const PEER_BEHIND_POLL_MS = 1_000;
 /** A stop waits this long for the Kafka transaction in flight, then leaves it to be aborted. */

@@ -83,6 +83,7 @@ function peerOrganization(peer: Peer, layout: Layout) {
 }
 
 function ordererSection(topology: Topology, layout: Layout) {
+  const { blockTransactions, blockTimeoutMs } = topology.options;
   const organization = {
     Name: 'OrdererOrg',
     ID: 'OrdererMSP',
@@ -96,9 +97,9 @@ function ordererSection(topology: Topology, layout: Layout) {
   };
   return {
     OrdererType: 'etcdraft',
-    BatchTimeout: '200ms',
+    BatchTimeout: `${blockTimeoutMs}ms`,
     BatchSize: {
-      MaxMessageCount: 500,
+      MaxMessageCount: blockTransactions,
       PreferredMaxBytes: '2 MB',
       AbsoluteMaxBytes: '10 MB',
     },

@@ -8,7 +8,12 @@ import { createLayout, networkDir } from './layout.ts';
 import { printLogs } from './logs.ts';
 import { deploy } from './network.ts';
 import { adminEnvironment } from './node-environment.ts';
-import { PORT_OFFSET_MAX, type TopologyOptions } from './options.ts';
+import {
+  BLOCK_TIMEOUT_MS_MAX,
+  BLOCK_TRANSACTIONS_MAX,
+  PORT_OFFSET_MAX,
+  type TopologyOptions,
+} from './options.ts';
 import { createProgress } from './progress.ts';
 import { checkRequirements, requireAll } from './requirements.ts';
 import { readState } from './state.ts';
@@ -79,6 +84,7 @@ function namesChaincode(flags: ChaincodeFlags): boolean {
 }
 
 interface UpFlags extends DirFlag, ChaincodeFlags, Partial<TopologyOptions> {
+  readonly blockTimeout?: number;
   readonly deploy: boolean;
   readonly json?: boolean;
 }
@@ -90,6 +96,16 @@ function addUp(program: Command): void {
     .option('--orderers <number>', 'ordering nodes: 1 or 3', integer(1, 3))
     .option('--brokers <number>', 'Kafka nodes: 1 or 3', integer(1, 3))
     .option('--channel <name>', 'default: mychannel')
+    .option(
+      '--block-transactions <number>',
+      'cut a block at so many (default: 500)',
+      integer(1, BLOCK_TRANSACTIONS_MAX),
+    )
+    .option(
+      '--block-timeout <ms>',
+      'cut a block after so long (default: 200)',
+      integer(1, BLOCK_TIMEOUT_MS_MAX),
+    )
     .option('--port-offset <number>', 'added to every port', integer(0, PORT_OFFSET_MAX))
     .option('--pprof', "serve Go's profiler on peers and orderers")
     .option('--kafka-secure', 'add SSL and SASL_SSL listeners')
@@ -98,9 +114,10 @@ function addUp(program: Command): void {
     .option('--json', 'print the result as JSON')
     .action(async (flags: UpFlags) => {
       const { dir, profile, orderers, brokers, channel, portOffset, pprof } = flags;
-      const { kafkaSecure, kafkaProxied } = flags;
+      const { kafkaSecure, kafkaProxied, blockTransactions, blockTimeout } = flags;
+      const blocks = { blockTransactions, blockTimeoutMs: blockTimeout };
       const topology = { profile, orderers, brokers, channel, portOffset, pprof };
-      const given = { ...topology, kafkaSecure, kafkaProxied };
+      const given = { ...topology, ...blocks, kafkaSecure, kafkaProxied };
       const named = Object.entries(given).filter(([, value]) => value !== undefined);
       const chaincode = namesChaincode(flags) ? chaincodeOptions(flags) : undefined;
       const result = await up({

@@ -6,6 +6,10 @@ export interface TopologyOptions {
   readonly orderers: 1 | 3;
   readonly brokers: 1 | 3;
   readonly channel: string;
+  /** A block is cut at so many transactions. */
+  readonly blockTransactions: number;
+  /** A block is cut when its first transaction has waited for so long. */
+  readonly blockTimeoutMs: number;
   /** Added to every port, so that several networks run side by side. */
   readonly portOffset: number;
   /** Serves Go's profiler on the peers and orderers, for benchmarks. */
@@ -22,6 +26,8 @@ export const DEFAULT_TOPOLOGY: TopologyOptions = {
   orderers: 1,
   brokers: 1,
   channel: 'mychannel',
+  blockTransactions: 500,
+  blockTimeoutMs: 200,
   portOffset: 0,
   pprof: false,
   kafkaSecure: false,
@@ -30,6 +36,8 @@ export const DEFAULT_TOPOLOGY: TopologyOptions = {
 
 /** The highest base port is 9979, and a port ends at 65535. */
 export const PORT_OFFSET_MAX = 55_000;
+export const BLOCK_TRANSACTIONS_MAX = 10_000;
+export const BLOCK_TIMEOUT_MS_MAX = 60_000;
 
 const KEYS = Object.keys(DEFAULT_TOPOLOGY) as (keyof TopologyOptions)[];
 
@@ -43,12 +51,14 @@ export function resolveTopology(
   given: Partial<TopologyOptions>,
   existing: TopologyOptions | undefined,
 ): TopologyOptions {
-  const wanted = withGiven(existing ?? DEFAULT_TOPOLOGY, given);
+  // A network from before an option came has the default of it.
+  const base = { ...DEFAULT_TOPOLOGY, ...existing };
+  const wanted = withGiven(base, given);
   checkTopology(wanted);
   if (existing === undefined) return wanted;
-  const differences = KEYS.filter((key) => wanted[key] !== existing[key]);
+  const differences = KEYS.filter((key) => wanted[key] !== base[key]);
   if (differences.length === 0) return existing;
-  const list = differences.map((key) => `${key} ${existing[key]}, not ${wanted[key]}`).join('; ');
+  const list = differences.map((key) => `${key} ${base[key]}, not ${wanted[key]}`).join('; ');
   throw new NetworkError('OPTIONS_DIFFER', `The network in this folder has ${list}.`);
 }
 
@@ -69,8 +79,23 @@ function checkTopology(options: TopologyOptions): void {
   if (!Number.isInteger(offset) || offset < 0 || offset > PORT_OFFSET_MAX) {
     refuse(`--port-offset is a whole number from 0 to ${PORT_OFFSET_MAX}.`);
   }
+  checkBlocks(options, refuse);
   // The rule of Fabric's configtx for channel names.
   if (!/^[a-z][a-z0-9.-]{0,248}$/.test(options.channel)) {
     refuse('--channel starts with a small letter and holds small letters, digits, "." and "-".');
+  }
+}
+
+function checkBlocks(
+  { blockTransactions, blockTimeoutMs }: TopologyOptions,
+  refuse: (sentence: string) => never,
+): void {
+  const within = (value: number, max: number): boolean =>
+    Number.isInteger(value) && value >= 1 && value <= max;
+  if (!within(blockTransactions, BLOCK_TRANSACTIONS_MAX)) {
+    refuse(`--block-transactions is a whole number from 1 to ${BLOCK_TRANSACTIONS_MAX}.`);
+  }
+  if (!within(blockTimeoutMs, BLOCK_TIMEOUT_MS_MAX)) {
+    refuse(`--block-timeout is a whole number from 1 to ${BLOCK_TIMEOUT_MS_MAX}.`);
   }
 }

@@ -21,6 +21,7 @@ import {
   ENDORSE_TIMEOUT_MS_DEFAULT,
   EVALUATE_TIMEOUT_MS_DEFAULT,
   IN_FLIGHT_MAX_DEFAULT,
+  KAFKA_REQUEST_TIMEOUT_MS_DEFAULT,
   LANES_DEFAULT,
   SESSION_TIMEOUT_MS_DEFAULT,
   SUBMIT_TIMEOUT_MS_DEFAULT,
@@ -113,6 +114,12 @@ const kafka = z.strictObject({
     .max(HOUR_MS)
     .default(SESSION_TIMEOUT_MS_DEFAULT)
     .describe('An instance that is silent for so long loses its partitions to the others.'),
+  requestTimeoutMs: z
+    .int()
+    .min(1_000)
+    .max(HOUR_MS)
+    .default(KAFKA_REQUEST_TIMEOUT_MS_DEFAULT)
+    .describe('A request that a broker does not answer for so long is made again.'),
 });
 
 const fabric = z.strictObject({

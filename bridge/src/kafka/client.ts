@@ -7,6 +7,7 @@ import {
   logLevel,
   type SASLOptions,
 } from 'kafkajs';
+import { KAFKA_REQUEST_TIMEOUT_MS_DEFAULT } from '../limits.ts';
 import type { Log } from '../ports.ts';
 import { type Bulk, createBulk } from './bulk.ts';
 import { toKafkaError } from './errors.ts';
@@ -16,7 +17,6 @@ import type { KafkaOptions } from './options.ts';
 import { PRODUCE_API_KEY, rewriteProduce } from './produce-request.ts';
 
 export const CONNECT_TIMEOUT_MS_DEFAULT = 5_000;
-export const REQUEST_TIMEOUT_MS_DEFAULT = 30_000;
 
 /** Of calls that are not a producer's: about five seconds in all. */
 const ADMIN_RETRY = { initialRetryTime: 50, multiplier: 2, maxRetryTime: 1_000, retries: 8 };
@@ -80,7 +80,7 @@ function configOf(options: KafkaOptions, log: Log, bulk: Bulk): KafkaConfig {
     brokers: [...options.brokers],
     clientId: options.clientId,
     connectionTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS_DEFAULT,
-    requestTimeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS_DEFAULT,
+    requestTimeout: options.requestTimeoutMs ?? KAFKA_REQUEST_TIMEOUT_MS_DEFAULT,
     retry: ADMIN_RETRY,
     logLevel: logLevel.INFO,
     logCreator: createLogCreator(log),

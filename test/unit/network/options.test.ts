@@ -31,6 +31,14 @@ describe('which network is meant', () => {
     expect(resolveTopology({ brokers: 1, portOffset: 0 }, DEFAULT_TOPOLOGY)).toBe(DEFAULT_TOPOLOGY);
   });
 
+  test('a network from before an option was there has its default', () => {
+    const { blockTransactions: _, ...older } = DEFAULT_TOPOLOGY;
+    const existing = older as typeof DEFAULT_TOPOLOGY;
+    expect(resolveTopology({ blockTransactions: 500 }, existing)).toBe(existing);
+    const error = refusal(() => resolveTopology({ blockTransactions: 1 }, existing));
+    expect(error.message).toContain('blockTransactions 500, not 1');
+  });
+
   test('another number of orderers is refused with what there is and what was said', () => {
     const error = refusal(() => resolveTopology({ orderers: 3, brokers: 3 }, DEFAULT_TOPOLOGY));
     expect(error.code).toBe('OPTIONS_DIFFER');
@@ -46,6 +54,8 @@ describe('which network is meant', () => {
     [{ portOffset: -1 }],
     [{ portOffset: 1.5 }],
     [{ portOffset: PORT_OFFSET_MAX + 1 }],
+    [{ blockTransactions: 0 }],
+    [{ blockTimeoutMs: 1.5 }],
     [{ channel: 'MyChannel' }],
     [{ channel: '' }],
     [{ profile: 'solo' }],
