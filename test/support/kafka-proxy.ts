@@ -5,14 +5,21 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export const API = {
   produce: 0,
   fetch: 1,
+  metadata: 3,
   offsetCommit: 8,
   offsetFetch: 9,
+  findCoordinator: 10,
   joinGroup: 11,
   heartbeat: 12,
+  syncGroup: 14,
   initProducerId: 22,
   addPartitionsToTxn: 24,
+  addOffsetsToTxn: 25,
   endTxn: 26,
+  txnOffsetCommit: 28,
 } as const;
+
+export type ApiName = keyof typeof API;
 
 export interface ProxiedRequest {
   readonly apiKey: number;
@@ -23,9 +30,9 @@ export interface ProxiedRequest {
 /**
  * pass; `lose-request`: the connection breaks before the broker has it; `lose-answer`: it breaks
  * when the broker has answered; `hang`: the broker never gets it and nobody says so; `hold`: the
- * answer waits for `release()`.
+ * answer waits for `release()`; `delay`: it and those behind it come `delayMs` late.
  */
-export type Fate = 'pass' | 'lose-request' | 'lose-answer' | 'hang' | 'hold';
+export type Fate = 'pass' | 'lose-request' | 'lose-answer' | 'hang' | 'hold' | 'delay';
 
 export interface KafkaProxy {
   /** Decides on each request; all pass at first. */
@@ -33,6 +40,7 @@ export interface KafkaProxy {
   /** What was not passed, in order. */
   readonly faults: { readonly apiKey: number; readonly fate: Fate }[];
   release(): void;
+  delayMs: number;
   /** Bytes that came from the broker. */
   received: number;
   /** Breaks all connections; with false, refuses new ones until called with true. */
@@ -107,6 +115,14 @@ export async function startKafkaProxy({
         broker.write(frame);
       }
     });
+    const late: Buffer[] = [];
+    const answerLate = (frame: Buffer): void => {
+      if (late.push(frame) === 1) {
+        setTimeout(() => {
+          for (const each of late.splice(0)) client.write(each);
+        }, proxy.delayMs).unref();
+      }
+    };
     readFrames(broker, (frame) => {
       proxy.received += frame.length;
       const correlation = frame.readInt32BE(4);
@@ -116,6 +132,8 @@ export async function startKafkaProxy({
         end();
       } else if (fate === 'hold') {
         held.push(() => client.write(frame));
+      } else if (fate === 'delay' || late.length > 0) {
+        answerLate(frame);
       } else {
         client.write(frame);
       }
@@ -127,6 +145,7 @@ export async function startKafkaProxy({
     decide: () => 'pass',
     faults: [],
     received: 0,
+    delayMs: 500,
     release: () => {
       for (const answer of held.splice(0)) answer();
     },
