@@ -87,7 +87,10 @@ function report(name: string, plan: FaultPlan, seconds: number, blocks: number):
 }
 
 const KINDS: readonly (readonly [name: string, fates: readonly Fate[]])[] = SHORT
-  ? [['requests and answers that are lost or late', ['lose-request', 'lose-answer', 'delay']]]
+  ? [
+      ['requests and answers that are lost or late', ['lose-request', 'lose-answer', 'delay']],
+      ['requests and answers that hang', ['hang', 'hold']],
+    ]
   : [
       ['requests that are lost', ['lose-request']],
       ['answers that are lost', ['lose-answer']],
