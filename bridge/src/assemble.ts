@@ -1,4 +1,5 @@
 /** The composition root: the only place that knows every adapter. */
+import { reconcileWith, type Tools } from './assemble-tools.ts';
 import { type TopicNames, topicNames } from './block/topics.ts';
 import type { Io } from './cli/io.ts';
 import { runProgram } from './cli/program.ts';
@@ -200,6 +201,13 @@ class AssembledShuttle implements Shuttle {
     }
   }
 
+  async reconcile(
+    options: Parameters<Shuttle['reconcile']>[0],
+    signal: AbortSignal,
+  ): ReturnType<Shuttle['reconcile']> {
+    return await reconcileWith(await this.tools(), options, signal);
+  }
+
   async check(connect: boolean): Promise<readonly Check[]> {
     const { brokers } = kafkaConnection(this.settings);
     const { endpoint, mspId, mspFolder } = fabricConnection(this.settings);
@@ -246,6 +254,13 @@ class AssembledShuttle implements Shuttle {
       this.closers.push(() => client.close());
     }
     return this.client;
+  }
+
+  private async tools(): Promise<Tools> {
+    const { settings } = this;
+    const [ledger, stream] = await Promise.all([this.ledger(), this.stream()]);
+    const blocksTopic = this.topics().blocks;
+    return { settings, kafka: this.kafka(), ledger, clock, stream, blocksTopic };
   }
 
   private async openLedger(): Promise<Ledger> {

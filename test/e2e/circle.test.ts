@@ -8,7 +8,12 @@ import {
   produceAll,
   type World,
 } from '../support/e2e-world.ts';
-import { findBlockFaults, readAtLeast, readTopic } from '../support/independent.ts';
+import {
+  findBlockFaults,
+  type PlainRecord,
+  readAtLeast,
+  readTopic,
+} from '../support/independent.ts';
 
 const RECORDS = 50_000;
 const KEYS = 500;
@@ -85,6 +90,14 @@ async function expectPublished(topic: string): Promise<void> {
   }
 }
 
+/** Shuttle's own comparison, which shares no code with the ones above. */
+async function reconcile(topic: string) {
+  const args = ['reconcile', '--source', topic, '--complete', '--json'];
+  const run = await runShuttle(args, world.settings, world.dir);
+  expect(run.stderr).toBe('');
+  return { code: run.code, ...JSON.parse(run.stdout) };
+}
+
 function countOf(text: string, part: string): number {
   return text.split(part).length - 1;
 }
@@ -134,6 +147,13 @@ describe('50,000 records of 3 partitions over 500 keys', () => {
         ingest: { applied: 0, repeated: RECORDS, batches: 0 },
       });
       expect(await world.ledger.height()).toBe(before);
+      expect(await reconcile(topic)).toMatchObject({
+        code: 0,
+        findingCount: 0,
+        recordsRead: RECORDS,
+        applied: RECORDS,
+        topicBlocks: Number(before),
+      });
     },
     5 * MINUTE_MS,
   );
@@ -167,6 +187,7 @@ describe('kill -9 of the bridge in mid run', () => {
       expect(JSON.parse(last.stdout).ingest.applied).toBeGreaterThan(1_000);
       await expectHistories(topic);
       await expectPublished(topic);
+      expect(await reconcile(topic)).toMatchObject({ code: 0, findingCount: 0, applied: RECORDS });
     },
     10 * MINUTE_MS,
   );
@@ -224,3 +245,50 @@ describe('several source topics', () => {
     5 * MINUTE_MS,
   );
 });
+
+describe('topics that were tampered with', () => {
+  const topic = 'tampered';
+  const LETTERS = `${topic}.dead-letters`;
+
+  it(
+    'are told by reconcile, each difference by its kind and place',
+    async () => {
+      await createTopic(world.kafka, topic, 1);
+      const messages = Array.from({ length: 20 }, (_, n) => ({
+        key: `${topic}/${n}`,
+        value: n === 7 ? 'no json' : '{}',
+      }));
+      await produceAll(world.kafka, topic, messages);
+      const mine = { ...world.settings, SHUTTLE_INGEST__TOPICS: topic };
+      expect((await runShuttle(['run', '--until-end'], mine, world.dir)).code).toBe(0);
+      const honest = { recordsRead: 20, applied: 19, refused: 1, pending: 0 };
+      expect(await reconcile(topic)).toMatchObject({ code: 0, findingCount: 0, ...honest });
+
+      const [letter] = await readAtLeast(world.kafka, LETTERS, 1);
+      const headers = { ...letter?.headers, '__connect.errors.offset': '3' };
+      headers['__shuttle.errors.id'] = headers['__shuttle.errors.id']?.replace(/7$/, '3') ?? '';
+      await produceAll(world.kafka, LETTERS, [{ ...bare(letter), headers }]);
+      const blocks = await readAtLeast(world.kafka, 'shuttle.mychannel.blocks', 3);
+      await produceAll(world.kafka, 'shuttle.mychannel.blocks', [bare(blocks[2])]);
+      await produceAll(world.kafka, topic, [{ key: 'late', value: '{}' }]);
+      const found = await reconcile(topic);
+      expect(found).toMatchObject({
+        code: 1,
+        findingCount: 3,
+        ...honest,
+        recordsRead: 21,
+        pending: 1,
+      });
+      expect(found.findings).toEqual([
+        expect.objectContaining({ kind: 'BLOCK_TWICE', blockNumber: '2' }),
+        expect.objectContaining({ kind: 'LETTER_UNFOUNDED', partition: 0, offset: '3' }),
+        expect.objectContaining({ kind: 'RECORD_PENDING', partition: 0, offset: '20' }),
+      ]);
+    },
+    5 * MINUTE_MS,
+  );
+});
+
+function bare(record: PlainRecord | undefined): { key: string | null; value: Buffer | null } {
+  return { key: record?.key ?? null, value: record?.value ?? null };
+}

@@ -25,6 +25,8 @@ export interface TransactionSpec {
   readonly chaincode?: string;
   readonly args?: readonly (string | Uint8Array)[];
   readonly writes?: Readonly<Record<string, readonly WriteSpec[]>>;
+  /** What the chaincode answered. */
+  readonly response?: string;
   readonly event?: { readonly name: string; readonly payload: string };
   /** [seconds, nanos]; null leaves it out. */
   readonly timestamp?: readonly [number, number] | null;
@@ -140,7 +142,7 @@ function buildAction(spec: TransactionSpec, id: peer.ChaincodeID): Uint8Array {
   }
   const response = new peer.Response();
   response.setStatus(200);
-  response.setPayload(Buffer.from('answer'));
+  response.setPayload(Buffer.from(spec.response ?? 'answer'));
   const action = new peer.ChaincodeAction();
   action.setResults(results.serializeBinary());
   action.setResponse(response);

@@ -90,6 +90,7 @@ function fakeShuttle({ shuttle, ledger }: CommandOptions, closed: () => void): S
     serve: async () => null,
     tail: async function* () {},
     status: () => Promise.reject(new TypeError('no status')),
+    reconcile: () => Promise.reject(new TypeError('no comparison')),
     check: async () => [],
     close: async () => closed(),
     ...shuttle,

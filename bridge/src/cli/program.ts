@@ -7,6 +7,7 @@ import { getDataCommand } from './commands/get-data.ts';
 import { historyCommand } from './commands/history.ts';
 import { listCommand } from './commands/list.ts';
 import { ingestCommand, publishCommand, runCommand } from './commands/pipelines.ts';
+import { reconcileCommand } from './commands/reconcile.ts';
 import { deleteCommand, setCommand } from './commands/set-data.ts';
 import { statusCommand } from './commands/status.ts';
 import { tailCommand } from './commands/tail.ts';
@@ -58,6 +59,7 @@ export function createProgram(cli: Cli): Command {
     deleteCommand(cli),
     tailCommand(cli),
     statusCommand(cli),
+    reconcileCommand(cli),
     configCommand(cli),
   ];
   for (const command of commands) {

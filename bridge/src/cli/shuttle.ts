@@ -3,6 +3,7 @@ import type { LoadedSettings } from '../config/load.ts';
 import type { IngestSummary } from '../ingest/context.ts';
 import type { Clock, Ledger } from '../ports.ts';
 import type { PublishSummary } from '../publish/publish.ts';
+import type { ReconcileOptions, ReconcileSummary } from '../reconcile/reconcile.ts';
 import type { Figures } from '../system/meter.ts';
 import type { RecordHeader } from '../values.ts';
 
@@ -83,6 +84,11 @@ export interface Shuttle {
   serve(): Promise<string | null>;
   tail(options: TailOptions, signal: AbortSignal): AsyncIterable<TailRecord>;
   status(): Promise<Status>;
+  /** Compares a source topic, the ledger and the blocks topic. */
+  reconcile(
+    options: Omit<ReconcileOptions, 'stream' | 'keyExpression'>,
+    signal: AbortSignal,
+  ): Promise<ReconcileSummary>;
   /** Reads every file that is configured; with `connect` also asks Kafka and the peer. */
   check(connect: boolean): Promise<readonly Check[]>;
   close(): Promise<void>;
