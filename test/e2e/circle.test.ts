@@ -265,7 +265,10 @@ describe('topics that were tampered with', () => {
       expect(await reconcile(topic)).toMatchObject({ code: 0, findingCount: 0, ...honest });
 
       const [letter] = await readAtLeast(world.kafka, LETTERS, 1);
-      const headers = { ...letter?.headers, '__connect.errors.offset': '3' };
+      const headers: Record<string, string> = {
+        ...letter?.headers,
+        '__connect.errors.offset': '3',
+      };
       headers['__shuttle.errors.id'] = headers['__shuttle.errors.id']?.replace(/7$/, '3') ?? '';
       await produceAll(world.kafka, LETTERS, [{ ...bare(letter), headers }]);
       const blocks = await readAtLeast(world.kafka, 'shuttle.mychannel.blocks', 3);

@@ -11,8 +11,8 @@ import { encodeHeader, encodeReceipt, laneOf, shortId } from '../../chaincode/sr
 import { buildChain, CHAINCODE, MSP_ID, type TransactionSpec } from './blocks.ts';
 import { testClock } from './fakes.ts';
 
-const STREAM = 'cluster';
-const TOPIC = 'shuttle.cleaned';
+export const STREAM = 'cluster';
+export const TOPIC = 'shuttle.cleaned';
 const LANES = 4;
 const PARTITIONS = 2;
 
@@ -178,13 +178,13 @@ async function* portions(records: readonly SourceRecord[]): AsyncGenerator<Sourc
 
 const identity = (partition: number) => [STREAM, TOPIC, partition, MSP_ID] as const;
 
-function layoutTransaction(partition: number): TransactionSpec {
+export function layoutTransaction(partition: number, lanes = LANES): TransactionSpec {
   const layout: Layout = {
     stream: STREAM,
     topic: TOPIC,
     partition,
     mspId: MSP_ID,
-    lanes: LANES,
+    lanes,
     hashVersion: 1,
     keyExpressionDigest: '',
     base: -1n,
@@ -197,7 +197,7 @@ function layoutTransaction(partition: number): TransactionSpec {
   };
 }
 
-function batchTransaction(batch: Batch, index: number): TransactionSpec {
+export function batchTransaction(batch: Batch, index: number): TransactionSpec {
   const { partition, lane, versions, rejections, last } = batch;
   const byKey = new Map<string, Version[]>();
   for (const { key, offset, value } of versions) {
