@@ -53,6 +53,10 @@ export const SESSION_TIMEOUT_MS_DEFAULT = 30_000;
 /** A request that a broker has not answered for so long is given up, and its connection with it. */
 export const KAFKA_REQUEST_TIMEOUT_MS_DEFAULT = 30_000;
 
+/** A record batch that grows beyond these when it is decompressed is not read: it may be a trap. */
+export const KAFKA_BATCH_BYTES_MAX = 256 * 1024 * 1024;
+export const KAFKA_BATCH_RECORDS_MAX = 4_000_000;
+
 /** How often a peer that is behind the blocks topic is asked for its height. */
 export const PEER_BEHIND_POLL_MS = 1_000;
 /** A stop waits this long for the Kafka transaction in flight, then leaves it to be aborted. */

@@ -73,6 +73,26 @@ export function mayLackChaincode(error: unknown): error is ShuttleError {
   );
 }
 
+/**
+ * What a transaction of Shuttle's chaincode has answered.
+ *
+ * @throws ShuttleError CHAINCODE_UNFIT when it is not what `decode` reads
+ */
+export function decodeAnswer<T>(
+  transaction: string,
+  bytes: Uint8Array,
+  decode: (json: string) => T,
+): T {
+  try {
+    return decode(Buffer.from(bytes).toString('utf8'));
+  } catch (cause) {
+    throw new ShuttleError('CHAINCODE_UNFIT', `The answer to ${transaction} cannot be read.`, {
+      cause,
+      at: { transaction },
+    });
+  }
+}
+
 /** gRPC's own prefix, such as "14 UNAVAILABLE: ", says what the code says already. */
 function sentenceOf(text: string): string {
   const bare = text.replace(/^\d+ [A-Z_]+: /, '').replace(/ Resolution note: *$/, '');

@@ -27,7 +27,7 @@ import { ShuttleError } from '../errors.ts';
 import { backOffMs, GRPC_KEEPALIVE_MS, GRPC_MESSAGE_BYTES_MAX } from '../limits.ts';
 import type { Clock, Ledger, Receipt, Submitted } from '../ports.ts';
 import type { LedgerIdentity, TopicPartition } from '../values.ts';
-import { explain, mayLackChaincode, type Step } from './answers.ts';
+import { decodeAnswer, explain, mayLackChaincode, type Step } from './answers.ts';
 import { blockOf, openBlockStream } from './deliver.ts';
 
 export interface FabricOptions {
@@ -110,7 +110,7 @@ class GatewayLedger implements Ledger {
   async getPartition(stream: string, at: TopicPartition): ReturnType<Ledger['getPartition']> {
     const args = [stream, at.topic, String(at.partition)];
     const bytes = await this.evaluate('getWatermarks', args);
-    return decodePartitionState(Buffer.from(bytes).toString('utf8'));
+    return decodeAnswer('getWatermarks', bytes, decodePartitionState);
   }
 
   async openPartition(
@@ -128,7 +128,7 @@ class GatewayLedger implements Ledger {
       keyExpressionDigest,
     ];
     const { result } = await this.submit('openPartition', args);
-    return decodeLayout(Buffer.from(result).toString('utf8'));
+    return decodeAnswer('openPartition', result, decodeLayout);
   }
 
   async submitBatch(header: BatchHeader, records: Uint8Array): Promise<Receipt> {
@@ -136,7 +136,7 @@ class GatewayLedger implements Ledger {
       arguments: [encodeHeader(header)],
       transientData: { [RECORDS_TRANSIENT_KEY]: records },
     });
-    const receipt = decodeReceipt(Buffer.from(result).toString('utf8'));
+    const receipt = decodeAnswer('submitBatch', result, decodeReceipt);
     return { ...receipt, txId, blockNumber };
   }
 

@@ -42,13 +42,23 @@ export class Cursor {
     return this.buffer.subarray(this.at - size, this.at);
   }
 
+  private byte(): number {
+    const byte = this.buffer[this.at++];
+    if (byte === undefined) {
+      throw new RangeError('A Kafka response is shorter than it says.');
+    }
+    return byte;
+  }
+
   /** Zigzag of at most 32 bits. */
   varint(): number {
-    const buffer = this.buffer;
-    let byte = buffer[this.at++] as number;
+    let byte = this.byte();
     let value = byte & 0x7f;
     for (let shift = 7; byte > 0x7f; shift += 7) {
-      byte = buffer[this.at++] as number;
+      if (shift > 28) {
+        throw new RangeError('A number of a Kafka response is longer than 32 bits.');
+      }
+      byte = this.byte();
       value |= (byte & 0x7f) << shift;
     }
     return (value >>> 1) ^ -(value & 1);
@@ -56,11 +66,13 @@ export class Cursor {
 
   /** Zigzag of at most 64 bits; exact up to 2^53. */
   varlong(): number {
-    const buffer = this.buffer;
-    let byte = buffer[this.at++] as number;
+    let byte = this.byte();
     let value = byte & 0x7f;
     for (let unit = 0x80; byte > 0x7f; unit *= 0x80) {
-      byte = buffer[this.at++] as number;
+      if (unit > 2 ** 63) {
+        throw new RangeError('A number of a Kafka response is longer than 64 bits.');
+      }
+      byte = this.byte();
       value += (byte & 0x7f) * unit;
     }
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;

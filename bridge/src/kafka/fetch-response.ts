@@ -112,8 +112,20 @@ async function readPartition(cursor: Cursor, version: number): Promise<FetchedPa
   };
 }
 
-/** Decodes the answer to a Fetch request of `version`. */
+/**
+ * Decodes the answer to a Fetch request of `version`.
+ *
+ * @throws ShuttleError KAFKA_UNREACHABLE when the bytes are no such answer
+ */
 export async function decodeFetch(payload: Buffer, version: number): Promise<FetchAnswer> {
+  try {
+    return await readAnswer(payload, version);
+  } catch (cause) {
+    throw new ShuttleError('KAFKA_UNREACHABLE', 'The answer to a fetch cannot be read.', { cause });
+  }
+}
+
+async function readAnswer(payload: Buffer, version: number): Promise<FetchAnswer> {
   const cursor = new Cursor(payload);
   const clientSideThrottleTime = cursor.int32();
   const errorCode = version >= 7 ? cursor.int16() : 0;

@@ -6,6 +6,7 @@
  * never by what a record looks like.
  */
 import { ShuttleError } from '../errors.ts';
+import { KAFKA_BATCH_RECORDS_MAX } from '../limits.ts';
 import type { RecordHeader, SourceRecord } from '../values.ts';
 import { Cursor } from './bytes.ts';
 import { CODEC_NONE, decompress } from './codecs.ts';
@@ -106,9 +107,37 @@ function readHeaders(cursor: Cursor): readonly RecordHeader[] {
   return headers;
 }
 
+/** Adds the batch's records unless they are filtered; an error always names the batch. */
+async function readBatch(
+  batch: Batch,
+  isFiltered: (batch: Batch) => boolean,
+  into: SourceRecord[],
+): Promise<void> {
+  try {
+    if (!isFiltered(batch)) {
+      const codec = batch.attributes & CODEC_MASK;
+      const body = batch.bytes.subarray(HEADER_BYTES);
+      readRecords(batch, codec === CODEC_NONE ? body : await decompress(codec, body), into);
+    }
+  } catch (error) {
+    if (error instanceof ShuttleError) {
+      throw error;
+    }
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ShuttleError(
+      'TOPIC_UNFIT',
+      `The record batch at offset ${batch.baseOffset} cannot be read: ${why}.`,
+      { cause: error, at: { offset: batch.baseOffset } },
+    );
+  }
+}
+
 function readRecords(batch: Batch, body: Buffer, into: SourceRecord[]): void {
   const cursor = new Cursor(body);
   const count = batch.bytes.readInt32BE(COUNT_AT);
+  if (count > KAFKA_BATCH_RECORDS_MAX) {
+    throw new RangeError(`it tells of ${count} records`);
+  }
   const appended = (batch.attributes & LOG_APPEND_TIME) !== 0;
   const base = Number(batch.bytes.readBigInt64BE(BASE_TIMESTAMP_AT));
   const max = Number(batch.bytes.readBigInt64BE(MAX_TIMESTAMP_AT));
@@ -152,7 +181,8 @@ function createAbortFilter(aborted: readonly AbortedTransaction[]): (batch: Batc
  * The committed records of a fetched record set, and how far it reaches. The set may begin with
  * records from before the offset that was asked for: a broker sends whole batches.
  *
- * @throws ShuttleError CODEC_MISSING, TOPIC_UNFIT (message format 0 or 1), KAFKA_UNREACHABLE (CRC)
+ * @throws ShuttleError CODEC_MISSING, KAFKA_UNREACHABLE (CRC), TOPIC_UNFIT (message format 0 or 1,
+ * or bytes that are no records, or become too many)
  */
 export async function decodeRecords(
   set: Buffer,
@@ -165,11 +195,7 @@ export async function decodeRecords(
   for (let batch = batchAt(set, at); batch !== null; batch = batchAt(set, at)) {
     at += batch.bytes.length;
     checkCrc(batch);
-    if (!isFiltered(batch)) {
-      const codec = batch.attributes & CODEC_MASK;
-      const body = batch.bytes.subarray(HEADER_BYTES);
-      readRecords(batch, codec === CODEC_NONE ? body : await decompress(codec, body), records);
-    }
+    await readBatch(batch, isFiltered, records);
     next = batch.lastOffset + 1n;
   }
   return { records, next };

@@ -1,5 +1,5 @@
 declare module 'snappyjs' {
-  export function uncompress(compressed: Buffer): Buffer;
+  export function uncompress(compressed: Buffer, maxLength?: number): Buffer;
   export function compress(bytes: Buffer): Buffer;
 }
 

@@ -2,7 +2,12 @@ import { status } from '@grpc/grpc-js';
 import { GatewayError } from '@hyperledger/fabric-gateway';
 import { describe, expect, it } from '@jest/globals';
 import { ShuttleError } from '../../../bridge/src/errors.ts';
-import { explain, mayLackChaincode, type Step } from '../../../bridge/src/fabric/answers.ts';
+import {
+  decodeAnswer,
+  explain,
+  mayLackChaincode,
+  type Step,
+} from '../../../bridge/src/fabric/answers.ts';
 
 function gatewayError(code: number, message: string, details: string[] = []): GatewayError {
   return new GatewayError({
@@ -39,6 +44,15 @@ describe("the chaincode's refusals", () => {
   it('LAYOUT_MISSING comes from a peer that lags behind: it is tried again', () => {
     const text = 'chaincode response 500, LAYOUT_MISSING: No layout.';
     expect(explained('endorse', refused(text)).kind.retry).toBe('later');
+  });
+});
+
+describe('an answer that is not what this release reads', () => {
+  it('is of another chaincode, not a defect of the bridge', () => {
+    const decode = (json: string): unknown =>
+      decodeAnswer('getWatermarks', Buffer.from(json), JSON.parse);
+    expect(decode('{"a":1}')).toEqual({ a: 1 });
+    expect(() => decode('<html>')).toThrow(expect.objectContaining({ code: 'CHAINCODE_UNFIT' }));
   });
 });
 
