@@ -125,6 +125,10 @@ describe.each(KINDS)('%s, of every kind of call', (name, fates) => {
       expect(blocks).toBeGreaterThanOrEqual(BLOCKS_LEAST);
       expect(CALLS.filter((call) => (plan.tally.get(call)?.hit ?? 0) === 0)).toEqual([]);
       expect(await findDifferences(world, topic, RECORDS)).toEqual([]);
+      // The product's own comparison, without the faults.
+      const args = ['reconcile', '--source', topic, '--complete', '--json'];
+      const { code, stdout, stderr } = await runShuttle(args, world.settings, world.dir);
+      expect([code, stdout.slice(0, 2_000), stderr]).toEqual([0, expect.anything(), '']);
     },
     15 * MINUTE_MS,
   );

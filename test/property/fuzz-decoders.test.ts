@@ -23,12 +23,13 @@ import {
   encodeWatermark,
 } from '../../chaincode/src/ledger.ts';
 import * as wire from '../../chaincode/src/wire.ts';
+import { fuzzRuns } from '../support/fuzz.ts';
 
 const require = createRequire(import.meta.url);
 const lz4 = require('lz4js') as { compress(bytes: Uint8Array): Uint8Array };
 const snappy = require('snappyjs') as { compress(bytes: Buffer): Buffer };
 
-const RUNS = 1_000;
+const RUNS = fuzzRuns(1_000);
 /** No single answer may take longer; a healthy one takes less than a millisecond. */
 const SLOW_MS = 500;
 

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 export interface TemporaryFolder {
   readonly path: string;
   /** Writes a file below it and answers its path. */
-  write(name: string, text: string): string;
+  write(name: string, content: string | Uint8Array): string;
   remove(): void;
 }
 
@@ -14,10 +14,10 @@ export function createTemporaryFolder(): TemporaryFolder {
   const path = mkdtempSync(join(tmpdir(), 'shuttle-test-'));
   return {
     path,
-    write: (name, text) => {
+    write: (name, content) => {
       const file = join(path, name);
       mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, text);
+      writeFileSync(file, content);
       return file;
     },
     remove: () => rmSync(path, { recursive: true, force: true }),

@@ -4,7 +4,15 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
-import { type Document, isAlias, isMap, LineCounter, type Node, parseDocument } from 'yaml';
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isMap,
+  LineCounter,
+  type Node,
+  parseDocument,
+} from 'yaml';
 import { readConfigured } from './files.ts';
 import { environmentName, findSetting, GROUPS, SETTINGS, type Setting } from './settings.ts';
 import { similarName } from './similar.ts';
@@ -62,13 +70,21 @@ export function configFile(
 
 /** @throws ShuttleError FILE_UNREADABLE */
 export function fileLayer(path: string, cwd: string): Layer {
-  const lines = new LineCounter();
-  const document = parseDocument(readConfigured(path, '--config').toString(), {
-    lineCounter: lines,
-    prettyErrors: false,
-  });
   const inside = relative(cwd, path);
   const shown = inside.startsWith('..') ? path : inside;
+  const text = readConfigured(path, '--config').toString();
+  try {
+    return readLayer(text, path, shown);
+  } catch (error) {
+    // The parser throws of aliases and of depths that no configuration has.
+    const sentence = `the file is not valid YAML: ${(error as Error).message}`;
+    return { given: [], problems: [{ name: shown, source: shown, sentence }] };
+  }
+}
+
+function readLayer(text: string, path: string, shown: string): Layer {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const source = (at: number) => `${shown}:${lines.linePos(at).line}`;
   if (document.errors.length > 0) {
     const problems = document.errors.map((error) => ({
@@ -105,13 +121,13 @@ function* entries(
   path: string,
   at: number,
 ): Generator<Entry> {
-  const target = isAlias(node) ? node.resolve(document) : node;
+  const target = isAlias(node) ? aliased(document, node) : node;
   if (findSetting(path) === undefined && isMap(target) && target.items.length === 0) {
     yield { path, value: null, at };
     return;
   }
   if (findSetting(path) !== undefined || !isMap(target)) {
-    yield { path, value: target?.toJS(document) ?? null, at };
+    yield { path, value: plainValue(document, target), at };
     return;
   }
   for (const { key, value } of target.items) {
@@ -119,6 +135,24 @@ function* entries(
     const start = (key as Node | null)?.range?.[0] ?? at;
     yield* entries(document, value as Node | null, path === '' ? name : `${path}.${name}`, start);
   }
+}
+
+function aliased(document: Document, alias: Alias): Node {
+  const target = alias.resolve(document);
+  if (target === undefined) {
+    throw new Error(`there is no anchor &${alias.source}`);
+  }
+  return target;
+}
+
+function plainValue(document: Document, node: Node | null): unknown {
+  const value: unknown = node?.toJS(document) ?? null;
+  try {
+    JSON.stringify(value);
+  } catch {
+    throw new Error('an alias stands within what it names');
+  }
+  return value;
 }
 
 /** SHUTTLE_KAFKA__BROKERS is kafka.brokers; an empty variable counts as absent. */

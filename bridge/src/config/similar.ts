@@ -1,7 +1,13 @@
 /** "Did you mean ...?" for names that do not exist. */
 
+/** Longer than any name that is meant; comparing takes its length times that of all names. */
+const NAME_LENGTH_MAX = 100;
+
 /** The closest of `names` to `wrong`, if it is close enough to be a slip; otherwise undefined. */
 export function similarName(wrong: string, names: Iterable<string>): string | undefined {
+  if (wrong.length > NAME_LENGTH_MAX) {
+    return undefined;
+  }
   let best: string | undefined;
   let least = Math.max(2, Math.floor(wrong.length / 4)) + 1;
   for (const name of names) {
