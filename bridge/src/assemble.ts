@@ -1,12 +1,15 @@
 /** The composition root: the only place that knows every adapter. */
+
+import { Connections } from './assemble-connect.ts';
+import { statusWith } from './assemble-status.ts';
 import { reconcileWith, type Tools } from './assemble-tools.ts';
 import { type TopicNames, topicNames } from './block/topics.ts';
 import type { Io } from './cli/io.ts';
 import { runProgram } from './cli/program.ts';
 import type {
   Check,
+  FarSide,
   OpenOptions,
-  PartitionStatus,
   RunOptions,
   Shuttle,
   Status,
@@ -16,22 +19,16 @@ import type {
 import { fabricConnection, kafkaConnection } from './config/connections.ts';
 import type { LoadedSettings } from './config/load.ts';
 import type { Settings } from './config/schema.ts';
-import { ShuttleError } from './errors.ts';
-import { readMspIdentity } from './fabric/identity.ts';
-import { createGatewayLedger } from './fabric/ledger.ts';
 import { createHttpServer } from './http/server.ts';
 import type { IngestSummary } from './ingest/context.ts';
 import { runIngest } from './ingest/ingest.ts';
 import { createBlockSink } from './kafka/block-sink.ts';
-import { readBlockTail } from './kafka/block-tail.ts';
-import { createKafkaClient, type KafkaClient } from './kafka/client.ts';
+import type { KafkaClient } from './kafka/client.ts';
 import { createDeadLetters } from './kafka/dead-letters.ts';
-import { createReader } from './kafka/reader.ts';
 import { createKafkaSource } from './kafka/source.ts';
 import { readTail } from './kafka/tail.ts';
 import { ensureBlockTopics, ensureSourceTopics } from './kafka/topics.ts';
 import {
-  BLOCK_SILENCE_MS_DEFAULT,
   GAP_PATIENCE_MS_DEFAULT,
   PUBLISH_TRANSACTION_BYTES_MAX,
   PUBLISH_TRANSACTION_RECORDS_MAX,
@@ -46,7 +43,6 @@ import { createMeter, type Figures, type SystemMeter } from './system/meter.ts';
 import { type Patience, patiently } from './system/patience.ts';
 import { createReadiness } from './system/readiness.ts';
 import { watchSignals } from './system/signals.ts';
-import { partitionName } from './values.ts';
 
 const NOTHING_INGESTED: IngestSummary = {
   recordsRead: 0,
@@ -78,8 +74,7 @@ class AssembledShuttle implements Shuttle {
   private readonly log: Log;
   private readonly meter: SystemMeter;
   private readonly closers: (() => Promise<unknown>)[] = [];
-  private client: KafkaClient | null = null;
-  private opened: Promise<Ledger> | null = null;
+  private readonly connections: Connections;
 
   constructor({ settings, sources }: LoadedSettings, { quiet }: OpenOptions) {
     this.settings = settings;
@@ -89,6 +84,8 @@ class AssembledShuttle implements Shuttle {
       format: format ?? (process.stderr.isTTY ? 'pretty' : 'json'),
     });
     this.meter = createMeter();
+    this.connections = new Connections(settings, this.log, clock);
+    this.closers.push(() => this.connections.close());
   }
 
   figures(): Figures {
@@ -96,8 +93,11 @@ class AssembledShuttle implements Shuttle {
   }
 
   ledger(): Promise<Ledger> {
-    this.opened ??= this.openLedger();
-    return this.opened;
+    return this.connections.ledger();
+  }
+
+  unanswered(): readonly FarSide[] {
+    return this.connections.unanswered();
   }
 
   async ingest(options: RunOptions, signal: AbortSignal): Promise<IngestSummary> {
@@ -177,25 +177,10 @@ class AssembledShuttle implements Shuttle {
   }
 
   async status(): Promise<Status> {
-    const [ledger, stream, clusterId] = await Promise.all([
-      this.ledger(),
-      this.stream(),
-      this.kafka().clusterId(),
-    ]);
+    const { kafka, ledger, stream, blocksTopic } = await this.tools();
     const source = this.source(stream);
     try {
-      const [identity, height, lastPublished, partitions] = await Promise.all([
-        ledger.identity(),
-        ledger.height(),
-        this.lastPublished(),
-        partitionStatus(source, ledger, stream).catch(noneIfMissing),
-      ]);
-      return {
-        kafka: { clusterId, stream, groupId: this.groupId(stream) },
-        ledger: { ...identity, lastBlock: height - 1n },
-        blocks: { topic: this.topics().blocks, lastBlock: lastPublished },
-        partitions,
-      };
+      return await statusWith({ kafka, ledger, source, stream, blocksTopic }, this.groupId(stream));
     } finally {
       await source.close();
     }
@@ -211,7 +196,8 @@ class AssembledShuttle implements Shuttle {
   async check(connect: boolean): Promise<readonly Check[]> {
     const { brokers } = kafkaConnection(this.settings);
     const { endpoint, mspId, mspFolder } = fabricConnection(this.settings);
-    await readMspIdentity(mspFolder, clock.now());
+    await this.connections.identity();
+    this.connections.lookAtKafkaSecrets();
     const checks = [
       { name: 'kafka', detail: brokers.join(',') },
       { name: 'fabric', detail: endpoint },
@@ -236,24 +222,7 @@ class AssembledShuttle implements Shuttle {
   }
 
   private kafka(): KafkaClient {
-    if (this.client === null) {
-      const { compression, createTopics, replicationFactor, sessionTimeoutMs, requestTimeoutMs } =
-        this.settings.kafka;
-      const client = createKafkaClient(
-        {
-          ...kafkaConnection(this.settings),
-          compression,
-          createTopics,
-          sessionTimeoutMs,
-          requestTimeoutMs,
-          ...(replicationFactor === undefined ? {} : { replicationFactor }),
-        },
-        this.log,
-      );
-      this.client = client;
-      this.closers.push(() => client.close());
-    }
-    return this.client;
+    return this.connections.kafka();
   }
 
   private async tools(): Promise<Tools> {
@@ -261,32 +230,6 @@ class AssembledShuttle implements Shuttle {
     const [ledger, stream] = await Promise.all([this.ledger(), this.stream()]);
     const blocksTopic = this.topics().blocks;
     return { settings, kafka: this.kafka(), ledger, clock, stream, blocksTopic };
-  }
-
-  private async openLedger(): Promise<Ledger> {
-    const { fabric } = this.settings;
-    const { mspFolder, serverName, ...connection } = fabricConnection(this.settings);
-    const identity = await readMspIdentity(mspFolder, clock.now());
-    const ledger = createGatewayLedger(
-      {
-        ...connection,
-        ...identity,
-        ...(serverName === undefined ? {} : { serverName }),
-        channel: fabric.channel,
-        chaincode: fabric.chaincode,
-        endorsingOrganizations: fabric.endorsingOrganizations,
-        timeouts: {
-          evaluateMs: fabric.evaluateTimeoutMs,
-          endorseMs: fabric.endorseTimeoutMs,
-          submitMs: fabric.submitTimeoutMs,
-          commitStatusMs: fabric.commitStatusTimeoutMs,
-          blockSilenceMs: BLOCK_SILENCE_MS_DEFAULT,
-        },
-      },
-      clock,
-    );
-    this.closers.push(() => ledger.close());
-    return ledger;
   }
 
   private patience(options: RunOptions, signal: AbortSignal): Patience {
@@ -317,59 +260,6 @@ class AssembledShuttle implements Shuttle {
   private topics(): TopicNames {
     return topicNames(this.settings.publish.prefix, this.settings.fabric.channel);
   }
-
-  private async lastPublished(): Promise<bigint | null> {
-    const reader = createReader(this.kafka());
-    try {
-      const tail = await readBlockTail(reader, this.topics().blocks);
-      return tail.kind === 'resume' ? tail.last.number : null;
-    } catch (error) {
-      if (error instanceof ShuttleError && error.code === 'TOPIC_MISSING') {
-        return null;
-      }
-      throw error;
-    } finally {
-      await reader.close();
-    }
-  }
-}
-
-/** Before the first record there may be no topic, which is a status like any other. */
-function noneIfMissing(error: unknown): readonly PartitionStatus[] {
-  if (error instanceof ShuttleError && error.code === 'TOPIC_MISSING') {
-    return [];
-  }
-  throw error;
-}
-
-async function partitionStatus(
-  source: Source,
-  ledger: Ledger,
-  stream: string,
-): Promise<PartitionStatus[]> {
-  const [ends, acks] = await Promise.all([source.ends(), source.acks()]);
-  const acked = new Map(acks.map((ack) => [partitionName(ack), ack.offset]));
-  return await Promise.all(
-    ends.map(async ({ topic, partition, logStart, logEnd }) => {
-      const { layout, watermarks } = await ledger.getPartition(stream, { topic, partition });
-      const offsets = watermarks.flatMap((mark) => (mark === null ? [] : [mark.offset]));
-      const ack = acked.get(partitionName({ topic, partition })) ?? null;
-      const unfinished = ack === null || ack < logStart ? logStart : ack;
-      return {
-        topic,
-        partition,
-        logStart,
-        logEnd,
-        acked: ack,
-        lag: logEnd > unfinished ? logEnd - unfinished : 0n,
-        lanes: layout?.lanes ?? null,
-        watermark: offsets.reduce<bigint | null>(
-          (most, offset) => (most === null || offset > most ? offset : most),
-          null,
-        ),
-      };
-    }),
-  );
 }
 
 /** The process's own world. */

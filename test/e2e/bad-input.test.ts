@@ -176,6 +176,8 @@ describe('a configuration that cannot work', () => {
       const settings = { ...brief, SHUTTLE_KAFKA__BROKERS: 'localhost:1' };
       expect(await failure(['ingest', '--until-end'], settings)).toEqual([3, 'DEADLINE']);
       expect(await failure(['status'], settings)).toEqual([3, 'DEADLINE']);
+      const { stderr } = await shuttle(['status'], settings);
+      expect(stderr).toContain('Kafka at localhost:1 did not answer within 4000 ms.');
     },
     MINUTE_MS,
   );

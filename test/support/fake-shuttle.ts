@@ -84,6 +84,7 @@ function fakeShuttle({ shuttle, ledger }: CommandOptions, closed: () => void): S
   return {
     clock: testClock,
     figures: () => meter.figures(),
+    unanswered: () => [],
     ledger: async () => ledger as Ledger,
     ingest: async () => INGESTED,
     publish: async () => PUBLISHED,

@@ -5,7 +5,7 @@ import type { SettingFlag } from '../config/layers.ts';
 import { type LoadedSettings, loadSettings } from '../config/load.ts';
 import { ShuttleError } from '../errors.ts';
 import type { Io } from './io.ts';
-import type { OpenShuttle, Shuttle } from './shuttle.ts';
+import type { FarSide, OpenShuttle, Shuttle } from './shuttle.ts';
 
 /** Where a command runs, and where its exit code goes. */
 export interface Cli {
@@ -21,6 +21,8 @@ export interface Session {
   readonly loaded: LoadedSettings;
   /** Opened at the first call, closed when the command ends. */
   readonly shuttle: () => Shuttle;
+  /** The far sides that keep the command waiting. */
+  readonly unanswered: () => readonly FarSide[];
   /** The command's own options, by commander's names. */
   readonly options: Readonly<Record<string, unknown>>;
   /** Writes a line to standard output. */
@@ -123,6 +125,7 @@ function openSession(
       shuttle ??= cli.openShuttle(loaded, { quiet });
       return shuttle;
     },
+    unanswered: () => shuttle?.unanswered() ?? [],
     print: (line) => {
       io.stdout.write(`${line}\n`);
     },
@@ -166,7 +169,7 @@ export async function withDeadline<T>(session: Session, work: Promise<T>): Promi
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new ShuttleError('DEADLINE', `There was no answer within ${deadlineMs} ms.`));
+      reject(lateError(session.unanswered(), deadlineMs));
     }, deadlineMs);
   });
   try {
@@ -174,4 +177,16 @@ export async function withDeadline<T>(session: Session, work: Promise<T>): Promi
   } finally {
     clearTimeout(timer);
   }
+}
+
+const SIDES = { kafka: 'Kafka', fabric: "Fabric's peer" } as const;
+
+function lateError(silent: readonly FarSide[], deadlineMs: number): ShuttleError {
+  const names = silent.map(({ side, endpoint }) => `${SIDES[side]} at ${endpoint}`).join(' and ');
+  const message =
+    names === ''
+      ? `There was no answer within ${deadlineMs} ms.`
+      : `${names} did not answer within ${deadlineMs} ms.`;
+  const at = Object.fromEntries(silent.map(({ side, endpoint }) => [side, endpoint]));
+  return new ShuttleError('DEADLINE', message, { at });
 }

@@ -65,6 +65,13 @@ export interface Check {
   readonly detail: string;
 }
 
+/** Kafka, or Fabric's peer. */
+export interface FarSide {
+  readonly side: 'kafka' | 'fabric';
+  /** host:port of whom was asked. */
+  readonly endpoint: string;
+}
+
 export interface RunOptions {
   /** Stop at the ends as they are at the start. */
   readonly untilEnd: boolean;
@@ -77,6 +84,8 @@ export interface RunOptions {
 export interface Shuttle {
   readonly clock: Clock;
   figures(): Figures;
+  /** The sides that were asked and have not answered yet. */
+  unanswered(): readonly FarSide[];
   ledger(): Promise<Ledger>;
   ingest(options: RunOptions, signal: AbortSignal): Promise<IngestSummary>;
   publish(options: RunOptions, signal: AbortSignal): Promise<PublishSummary>;

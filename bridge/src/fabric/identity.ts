@@ -8,6 +8,8 @@ export interface Identity {
   /** PEM. */
   readonly certificate: Buffer;
   readonly privateKey: KeyObject;
+  /** Where the key lies. */
+  readonly keyFile: string;
 }
 
 /**
@@ -33,7 +35,7 @@ export async function readMspIdentity(mspFolder: string, nowMs: number): Promise
   for (const file of await readFolder(join(mspFolder, 'keystore'))) {
     const privateKey = parseKey(file);
     if (privateKey !== null && parsed.checkPrivateKey(privateKey)) {
-      return { certificate: certificate.bytes, privateKey };
+      return { certificate: certificate.bytes, privateKey, keyFile: file.path };
     }
   }
   throw new ShuttleError(

@@ -25,6 +25,7 @@ import {
 import { decodeBlock } from '../block/decode.ts';
 import { ShuttleError } from '../errors.ts';
 import { backOffMs, GRPC_KEEPALIVE_MS, GRPC_MESSAGE_BYTES_MAX } from '../limits.ts';
+import { Pending } from '../pending.ts';
 import type { Clock, Ledger, Receipt, Submitted } from '../ports.ts';
 import type { LedgerIdentity, TopicPartition } from '../values.ts';
 import { decodeAnswer, explain, mayLackChaincode, type Step } from './answers.ts';
@@ -61,12 +62,16 @@ interface Ordered {
   readonly result: Uint8Array;
 }
 
+/** The ledger, and which of its calls wait for the peer. */
+export type ConnectedLedger = Ledger & { readonly pending: Pending };
+
 /** @returns a ledger that connects at its first call; nothing is contacted before */
-export function createGatewayLedger(options: FabricOptions, clock: Clock): Ledger {
+export function createGatewayLedger(options: FabricOptions, clock: Clock): ConnectedLedger {
   return new GatewayLedger(options, clock);
 }
 
-class GatewayLedger implements Ledger {
+class GatewayLedger implements ConnectedLedger {
+  readonly pending = new Pending();
   private readonly options: FabricOptions;
   private readonly clock: Clock;
   private readonly client: Client;
@@ -282,7 +287,7 @@ class GatewayLedger implements Ledger {
 
   private async step<T>(step: Step, call: () => Promise<T>): Promise<T> {
     try {
-      return await call();
+      return await this.pending.during(call);
     } catch (error) {
       const explained = explain(step, this.options.endpoint, error);
       throw mayLackChaincode(explained) ? await this.findChaincode(explained) : explained;

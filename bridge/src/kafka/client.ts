@@ -8,6 +8,7 @@ import {
   type SASLOptions,
 } from 'kafkajs';
 import { KAFKA_REQUEST_TIMEOUT_MS_DEFAULT } from '../limits.ts';
+import { Pending } from '../pending.ts';
 import type { Log } from '../ports.ts';
 import { type Bulk, createBulk } from './bulk.ts';
 import { toKafkaError } from './errors.ts';
@@ -26,6 +27,8 @@ export interface KafkaClient {
   readonly options: KafkaOptions;
   readonly log: Log;
   readonly kafka: Kafka;
+  /** Calls that wait for a broker; those of members and producers have ways of their own. */
+  readonly pending: Pending;
   /**
    * Runs `call` with an admin client that is shared and connected when first needed.
    *
@@ -114,6 +117,7 @@ export function createKafkaClient(options: KafkaOptions, log: Log): KafkaClient 
     }
   });
 
+  const pending = new Pending();
   let connected: Promise<Admin> | null = null;
   const connect = async (): Promise<Admin> => {
     const admin = kafka.admin();
@@ -124,7 +128,7 @@ export function createKafkaClient(options: KafkaOptions, log: Log): KafkaClient 
     connected ??= connect();
     const current = connected;
     try {
-      return await call(await current);
+      return await pending.during(async () => call(await current));
     } catch (error) {
       connected = connected === current ? null : connected;
       void current.then((broken) => broken.disconnect()).catch(() => undefined);
@@ -136,6 +140,7 @@ export function createKafkaClient(options: KafkaOptions, log: Log): KafkaClient 
     options,
     log,
     kafka,
+    pending,
     admin,
     clusterId: async () => (await admin((a) => a.describeCluster())).clusterId,
     close: async () => {

@@ -109,6 +109,7 @@ async function endsOnce(
 /** Opens its own connections when first used. */
 export function createReader(client: KafkaClient): PartitionReader {
   const cluster = createCluster(client.kafka, METADATA_MAX_AGE_MS);
+  const { pending } = client;
   let closed = false;
 
   const attempt = async <T>(topics: readonly string[], call: () => Promise<T>): Promise<T> => {
@@ -136,9 +137,9 @@ export function createReader(client: KafkaClient): PartitionReader {
   };
 
   return {
-    ends: (topics) => retry(topics, () => endsOnce(cluster, topics)),
+    ends: (topics) => pending.during(() => retry(topics, () => endsOnce(cluster, topics))),
     fetch: (at, offset, options = {}) =>
-      retry([at.topic], () => fetchOnce(cluster, at, offset, options)),
+      pending.during(() => retry([at.topic], () => fetchOnce(cluster, at, offset, options))),
     close: async () => {
       closed = true;
       await cluster.disconnect();

@@ -12,6 +12,8 @@ export interface Patience {
   readonly signal: AbortSignal;
 }
 
+const NAMES: Readonly<Record<Side, string>> = { kafka: 'Kafka', fabric: "Fabric's peer" };
+
 /**
  * Calls until there is an answer; null when the signal aborts first.
  *
@@ -37,10 +39,14 @@ export async function patiently<T>(
       }
       outage.failed(side, error);
       if (deadlineMs !== undefined && clock.now() - startedMs > deadlineMs) {
-        throw new ShuttleError('DEADLINE', `There was no answer within ${deadlineMs} ms.`, {
-          cause: error,
-          at: { side },
-        });
+        throw new ShuttleError(
+          'DEADLINE',
+          `${NAMES[side]} did not answer within ${deadlineMs} ms.`,
+          {
+            cause: error,
+            at: { side },
+          },
+        );
       }
     }
     await clock.sleep(backOffMs(attempt, clock.random()), signal);

@@ -71,6 +71,23 @@ describe('getData', () => {
     expect([code, closed]).toEqual([3, true]);
     expect(stderr).toContain('There was no answer within 20 ms. [DEADLINE]');
   });
+
+  test('says at its deadline who did not answer', async () => {
+    const kafka = { side: 'kafka', endpoint: 'a:1,b:2' } as const;
+    const fabric = { side: 'fabric', endpoint: 'peer:7051' } as const;
+    const late = (unanswered: readonly (typeof kafka | typeof fabric)[]) =>
+      runCommand(['getData', 'k', '--deadline', '20'], {
+        ledger: { evaluate: () => new Promise(() => {}) },
+        shuttle: { unanswered: () => unanswered },
+      });
+    const one = await late([fabric]);
+    expect(one.stderr).toContain("Fabric's peer at peer:7051 did not answer within 20 ms.");
+    expect(one.stderr).toContain('fabric: peer:7051');
+    const both = await late([kafka, fabric]);
+    expect(both.stderr).toContain(
+      "Kafka at a:1,b:2 and Fabric's peer at peer:7051 did not answer within 20 ms. [DEADLINE]",
+    );
+  });
 });
 
 const source = '{"stream":"s","topic":"t","partition":1,"offset":"7","timestamp":5}';

@@ -123,6 +123,7 @@ describe('patience at start', () => {
     };
     await expect(patiently('kafka', call, patience)).rejects.toMatchObject({
       code: 'DEADLINE',
+      message: 'Kafka did not answer within 1000 ms.',
       cause: down,
     });
   });

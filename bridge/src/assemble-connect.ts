@@ -1,0 +1,117 @@
+/** Connections to both sides, each made when first needed; close() ends them. */
+import type { FarSide } from './cli/shuttle.ts';
+import { fabricConnection, kafkaConnection } from './config/connections.ts';
+import type { Settings } from './config/schema.ts';
+import { type Identity, readMspIdentity } from './fabric/identity.ts';
+import { type ConnectedLedger, createGatewayLedger } from './fabric/ledger.ts';
+import { createKafkaClient, type KafkaClient } from './kafka/client.ts';
+import { BLOCK_SILENCE_MS_DEFAULT } from './limits.ts';
+import type { Clock, Ledger, Log } from './ports.ts';
+import { exposedFiles } from './system/secret-files.ts';
+
+export class Connections {
+  private readonly settings: Settings;
+  private readonly log: Log;
+  private readonly clock: Clock;
+  private client: KafkaClient | null = null;
+  private opened: Promise<ConnectedLedger> | null = null;
+  private gateway: ConnectedLedger | null = null;
+  /** Secrets that have been looked at, so that each is told once. */
+  private readonly looked = new Set<string>();
+
+  constructor(settings: Settings, log: Log, clock: Clock) {
+    this.settings = settings;
+    this.log = log;
+    this.clock = clock;
+  }
+
+  kafka(): KafkaClient {
+    if (this.client === null) {
+      const { compression, createTopics, replicationFactor, sessionTimeoutMs, requestTimeoutMs } =
+        this.settings.kafka;
+      const options = {
+        ...kafkaConnection(this.settings),
+        compression,
+        createTopics,
+        sessionTimeoutMs,
+        requestTimeoutMs,
+        ...(replicationFactor === undefined ? {} : { replicationFactor }),
+      };
+      this.lookAtKafkaSecrets();
+      this.client = createKafkaClient(options, this.log);
+    }
+    return this.client;
+  }
+
+  ledger(): Promise<Ledger> {
+    this.opened ??= this.openLedger();
+    return this.opened;
+  }
+
+  /** Reads the identity's files. @throws ShuttleError FILE_UNREADABLE, IDENTITY_INVALID */
+  async identity(): Promise<Identity> {
+    const { mspFolder } = fabricConnection(this.settings);
+    const identity = await readMspIdentity(mspFolder, this.clock.now());
+    this.lookAt(identity.keyFile);
+    return identity;
+  }
+
+  /** Says of each secret of the Kafka side that others can read it. */
+  lookAtKafkaSecrets(): void {
+    const { tls, sasl } = this.settings.kafka;
+    this.lookAt(tls.key, sasl.passwordFile);
+  }
+
+  /** The sides that were asked and have not answered yet. */
+  unanswered(): readonly FarSide[] {
+    const silent: FarSide[] = [];
+    if (this.client?.pending.any === true) {
+      silent.push({ side: 'kafka', endpoint: this.client.options.brokers.join(',') });
+    }
+    if (this.gateway?.pending.any === true) {
+      silent.push({ side: 'fabric', endpoint: fabricConnection(this.settings).endpoint });
+    }
+    return silent;
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([this.client?.close(), this.gateway?.close()]);
+  }
+
+  private async openLedger(): Promise<ConnectedLedger> {
+    const { fabric } = this.settings;
+    const { mspFolder: _, serverName, ...connection } = fabricConnection(this.settings);
+    const { certificate, privateKey } = await this.identity();
+    this.gateway = createGatewayLedger(
+      {
+        ...connection,
+        certificate,
+        privateKey,
+        ...(serverName === undefined ? {} : { serverName }),
+        channel: fabric.channel,
+        chaincode: fabric.chaincode,
+        endorsingOrganizations: fabric.endorsingOrganizations,
+        timeouts: {
+          evaluateMs: fabric.evaluateTimeoutMs,
+          endorseMs: fabric.endorseTimeoutMs,
+          submitMs: fabric.submitTimeoutMs,
+          commitStatusMs: fabric.commitStatusTimeoutMs,
+          blockSilenceMs: BLOCK_SILENCE_MS_DEFAULT,
+        },
+      },
+      this.clock,
+    );
+    return this.gateway;
+  }
+
+  private lookAt(...paths: readonly (string | undefined)[]): void {
+    const fresh = paths.filter((path) => path !== undefined && !this.looked.has(path)) as string[];
+    for (const path of fresh) {
+      this.looked.add(path);
+    }
+    for (const { path, mode } of exposedFiles(fresh)) {
+      const fields = { path, mode, fix: `chmod 600 ${path}` };
+      this.log.warn(fields, 'found a secret that others on this machine can read');
+    }
+  }
+}
