@@ -5,8 +5,17 @@
  * each record is decided once and in order, because the watermark moves in the same transaction.
  */
 import { Context, Contract, Returns, Transaction } from 'fabric-contract-api';
-import { type Batch, decodeBatch } from './batch.ts';
-import { checkDocument, checkKey, utf8Text, VersionsByKey } from './documents.ts';
+import { type Batch, batchEvent, checkLanes, decodeBatch } from './batch.ts';
+import {
+  checkRecord,
+  parseShared,
+  putClaims,
+  readClaims,
+  requirePrefix,
+  withClaim,
+  withoutClaim,
+} from './claims.ts';
+import { checkDocument, utf8Text, VersionsByKey } from './documents.ts';
 import {
   belongsTo,
   type PartitionIdentity,
@@ -17,7 +26,9 @@ import {
   writeLayout,
 } from './layout.ts';
 import {
+  type Claim,
   decodeWatermark,
+  encodeClaims,
   encodeLayout,
   encodePartitionState,
   encodeWatermark,
@@ -32,7 +43,6 @@ import { effectiveWatermark, placeBatch } from './watermark.ts';
 import {
   encodeReceipt,
   encodeRecords,
-  laneOf,
   layoutDigest,
   type RecordRefusalCode,
   type Rejection,
@@ -134,7 +144,7 @@ export class BatchContract extends Contract {
 
   /**
    * Applies a batch: the records of one lane, in the transient map under RECORDS_TRANSIENT_KEY.
-   * Reads the partition's layout and the lane's watermark, nothing else.
+   * Reads the partition's layout, the lane's watermark and the claims, nothing else.
    *
    * @param header - a BatchHeader, as encodeHeader() writes it
    * @returns the receipt, as encodeReceipt() writes it
@@ -171,7 +181,8 @@ export class BatchContract extends Contract {
       );
     }
     const fresh = batch.records.slice(placement.from);
-    const rejections = await this.applyRecords(state, id, identity, fresh);
+    const claims = await readClaims(state);
+    const rejections = await this.applyRecords(state, id, identity, fresh, claims);
     const last = fresh.at(-1) as WireRecord;
     state.put(watermarkKey, Buffer.from(nextWatermark(state, last, rejections)));
     const applied = fresh.length - rejections.length;
@@ -214,19 +225,65 @@ export class BatchContract extends Contract {
     return encodePartitionState(encodeLayout(layout), watermarks);
   }
 
+  /**
+   * Claims the keys that start with a prefix for the submitter's organisation: nobody else writes
+   * documents there, but those that it is shared with. The first claim wins. Repeated by its
+   * owner, it sets anew whom the claim is shared with.
+   *
+   * @param shared - a JSON array of MSP ids, "[]" to share with nobody
+   * @returns all claims, as encodeClaims() writes them
+   * @throws Refusal ADMIN_REQUIRED, ARGUMENT_INVALID, CLAIMS_FULL; CLAIM_TAKEN when the prefix
+   *   lies within, above or on another organisation's
+   */
+  @Transaction()
+  @Returns('string')
+  async claim(ctx: Context, prefix: string, shared: string): Promise<string> {
+    const state = openState(ctx);
+    requireAdmin(state);
+    requirePrefix(prefix, state.isArgumentUtf8(1));
+    const { mspId } = state;
+    const claims = await readClaims(state);
+    const wanted = { prefix, mspId, shared: parseShared(shared, mspId) };
+    return await replaceClaims(state, claims, withClaim(claims, wanted));
+  }
+
+  /**
+   * Gives a claim of the submitter's organisation up.
+   *
+   * @returns all claims, as encodeClaims() writes them
+   * @throws Refusal ADMIN_REQUIRED, ARGUMENT_INVALID, CLAIM_TAKEN, NOT_FOUND
+   */
+  @Transaction()
+  @Returns('string')
+  async releaseClaim(ctx: Context, prefix: string): Promise<string> {
+    const state = openState(ctx);
+    requireAdmin(state);
+    requirePrefix(prefix, state.isArgumentUtf8(1));
+    const claims = await readClaims(state);
+    return await replaceClaims(state, claims, withoutClaim(claims, prefix, state.mspId));
+  }
+
+  /** All claims, of every organisation, as encodeClaims() writes them. */
+  @Transaction(false)
+  @Returns('string')
+  async getClaims(ctx: Context): Promise<string> {
+    return encodeClaims(await readClaims(openState(ctx)));
+  }
+
   /** Puts the documents of the records that are accepted; answers the others. */
   private async applyRecords(
     state: State,
     id: string,
     identity: PartitionIdentity,
     records: readonly WireRecord[],
+    claims: readonly Claim[],
   ): Promise<Rejection[]> {
     const { stream, topic, partition } = identity;
     const rejections: Rejection[] = [];
     const versions = new VersionsByKey();
     const readsCurrent = this.readsCurrent();
     for (const { offset, timestamp, key: keyBytes, value } of records) {
-      const code = checkKey(keyBytes) ?? (value === null ? null : checkDocument(value));
+      const code = checkRecord(keyBytes, value, claims, identity.mspId);
       if (code !== null) {
         rejections.push({ offset, code });
         continue;
@@ -267,6 +324,25 @@ async function documentSoFar(
   return earlier === undefined ? currentDocument(state, key) : earlier.document;
 }
 
+function requireAdmin(state: State): void {
+  if (!state.isAdmin) {
+    throw new Refusal('ADMIN_REQUIRED', `Only an admin of ${state.mspId} can do this.`);
+  }
+}
+
+async function replaceClaims(
+  state: State,
+  claims: readonly Claim[],
+  next: readonly Claim[] | null,
+): Promise<string> {
+  if (next === null) {
+    return encodeClaims(claims);
+  }
+  putClaims(state, next);
+  await state.flush();
+  return encodeClaims(next);
+}
+
 function requireLayout(layout: Layout | null, identity: PartitionIdentity, batch: Batch): Layout {
   if (layout === null) {
     throw new Refusal(
@@ -294,20 +370,6 @@ function requireOwn(layout: Layout, identity: PartitionIdentity): void {
   }
 }
 
-function checkLanes({ header, records }: Batch, lanes: number): void {
-  if (header.lane >= lanes) {
-    throw new Refusal('LANE_MISMATCH', `The partition has ${lanes} lanes, no lane ${header.lane}.`);
-  }
-  for (const { key, offset } of records) {
-    if (laneOf(key, lanes) !== header.lane) {
-      throw new Refusal(
-        'LANE_MISMATCH',
-        `The record at offset ${offset} does not belong to lane ${header.lane}.`,
-      );
-    }
-  }
-}
-
 function nextWatermark(state: State, last: WireRecord, rejections: readonly Rejection[]): string {
   return encodeWatermark({
     offset: last.offset,
@@ -316,20 +378,4 @@ function nextWatermark(state: State, last: WireRecord, rejections: readonly Reje
     sha256: sha256Hex(encodeRecords([last])),
     rejections,
   });
-}
-
-/** Names the position in full, so that a reader of events needs no layout to place it. */
-function batchEvent({ header }: Batch, fresh: readonly WireRecord[], applied: number): Buffer {
-  return Buffer.from(
-    JSON.stringify({
-      stream: header.stream,
-      topic: header.topic,
-      partition: header.partition,
-      lane: header.lane,
-      first: fresh.at(0)?.offset.toString(),
-      last: fresh.at(-1)?.offset.toString(),
-      applied,
-      rejected: fresh.length - applied,
-    }),
-  );
 }

@@ -7,6 +7,7 @@ import {
   type BatchHeader,
   decodeHeader,
   decodeRecords,
+  laneOf,
   RECORDS_TRANSIENT_KEY,
   sha256Hex,
   type WireRecord,
@@ -76,4 +77,39 @@ function orInvalid<T>(decode: () => T): T {
 
 function invalid(sentence: string): Refusal {
   return new Refusal('BATCH_INVALID', sentence);
+}
+
+/** @throws Refusal LANE_MISMATCH */
+export function checkLanes({ header, records }: Batch, lanes: number): void {
+  if (header.lane >= lanes) {
+    throw new Refusal('LANE_MISMATCH', `The partition has ${lanes} lanes, no lane ${header.lane}.`);
+  }
+  for (const { key, offset } of records) {
+    if (laneOf(key, lanes) !== header.lane) {
+      throw new Refusal(
+        'LANE_MISMATCH',
+        `The record at offset ${offset} does not belong to lane ${header.lane}.`,
+      );
+    }
+  }
+}
+
+/** Names the position in full, so that a reader of events needs no layout to place it. */
+export function batchEvent(
+  { header }: Batch,
+  fresh: readonly WireRecord[],
+  applied: number,
+): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      stream: header.stream,
+      topic: header.topic,
+      partition: header.partition,
+      lane: header.lane,
+      first: fresh.at(0)?.offset.toString(),
+      last: fresh.at(-1)?.offset.toString(),
+      applied,
+      rejected: fresh.length - applied,
+    }),
+  );
 }

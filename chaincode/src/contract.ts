@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Context, Info, Returns, Transaction } from 'fabric-contract-api';
 import { BatchContract } from './base-contract.ts';
+import { mayWrite, readClaims } from './claims.ts';
 import { checkDocument, checkKey, utf8Text } from './documents.ts';
 import { encodeEnvelope } from './envelope.ts';
 import { parseWhole } from './layout.ts';
@@ -19,6 +20,7 @@ import { Inheritable } from './transactions.ts';
 import {
   BATCH_BYTES_MAX,
   BATCH_RECORDS_MAX,
+  CLAIMS_BYTES_MAX,
   DOCUMENT_BYTES_MAX,
   KEY_BYTES_MAX,
   LANE_HASH_VERSION,
@@ -49,10 +51,11 @@ export class ShuttleContract extends BatchContract {
   }
 
   /**
-   * Sets one document. A blind write: it never conflicts, and the last one in block order counts.
+   * Sets one document. It reads the claims alone, so two writers of a key never conflict, and the
+   * last one in block order counts.
    *
-   * @throws Refusal KEY_EMPTY, KEY_TOO_LONG, KEY_NOT_UTF8, KEY_RESERVED, VALUE_NOT_UTF8,
-   *   VALUE_NOT_JSON, VALUE_TOO_LARGE
+   * @throws Refusal KEY_EMPTY, KEY_TOO_LONG, KEY_NOT_UTF8, KEY_RESERVED, KEY_CLAIMED,
+   *   VALUE_NOT_UTF8, VALUE_NOT_JSON, VALUE_TOO_LARGE
    */
   @Transaction()
   async setData(ctx: Context, key: string, json: string): Promise<void> {
@@ -61,6 +64,7 @@ export class ShuttleContract extends BatchContract {
     const document = Buffer.from(json);
     const code = state.isArgumentUtf8(2) ? checkDocument(document) : 'VALUE_NOT_UTF8';
     requireAccepted(code);
+    await requireUnclaimed(state, key);
     await writeDocument(state, key, document);
   }
 
@@ -75,6 +79,7 @@ export class ShuttleContract extends BatchContract {
   async deleteData(ctx: Context, key: string): Promise<void> {
     const state = openState(ctx);
     requireKey(state, key);
+    await requireUnclaimed(state, key);
     await requireDocument(state, key);
     await writeDocument(state, key, null);
   }
@@ -146,6 +151,7 @@ export class ShuttleContract extends BatchContract {
         batchBytesMax: BATCH_BYTES_MAX,
         lanesMax: LANES_MAX,
         nameBytesMax: NAME_BYTES_MAX,
+        claimsBytesMax: CLAIMS_BYTES_MAX,
         pageSizeMax: PAGE_SIZE_MAX,
         pageBytesMax: PAGE_BYTES_MAX,
       },
@@ -176,6 +182,12 @@ async function requireDocument(state: State, key: string): Promise<Uint8Array> {
 
 function requireKey(state: State, key: string): void {
   requireAccepted(state.isArgumentUtf8(1) ? checkKey(Buffer.from(key)) : 'KEY_NOT_UTF8');
+}
+
+async function requireUnclaimed(state: State, key: string): Promise<void> {
+  if (!mayWrite(await readClaims(state), key, state.mspId)) {
+    throw documentRefusal('KEY_CLAIMED');
+  }
 }
 
 function requireAccepted(code: RecordRefusalCode | null): void {

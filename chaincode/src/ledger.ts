@@ -1,6 +1,6 @@
 /**
- * The ledger's own entries beside documents: layouts and watermarks, under composite keys so that
- * they never collide with documents. Pure: the bridge decodes what getWatermarks answers with it.
+ * The ledger's own entries beside documents: layouts, watermarks and claims, under composite keys
+ * so that they never collide with documents. Pure: the bridge decodes the answers with it.
  */
 import {
   decodeRejections,
@@ -15,6 +15,7 @@ import {
 /** Object types of the composite keys. */
 export const LAYOUT_TYPE = 'layout';
 export const WATERMARK_TYPE = 'watermark';
+export const CLAIMS_TYPE = 'claims';
 
 /** A partition's layout with its identity in full: what its short id stands for. */
 export interface Layout extends LayoutSpec {
@@ -33,6 +34,15 @@ export interface Watermark {
   readonly sha256: string;
   /** What that transaction rejected, so that a crash before the dead letter loses nothing. */
   readonly rejections: readonly Rejection[];
+}
+
+/** A key prefix under which one organisation, and those that it shares with, write documents. */
+export interface Claim {
+  readonly prefix: string;
+  /** MSP id of the owner, who alone shares or releases it. */
+  readonly mspId: string;
+  /** MSP ids that may write too. */
+  readonly shared: readonly string[];
 }
 
 /** The answer of getWatermarks; `watermarks` is by lane, null where the lane has none. */
@@ -117,4 +127,27 @@ export function decodePartitionState(json: string): PartitionState {
       w === null ? null : decodeWatermark(JSON.stringify(w)),
     ),
   };
+}
+
+/** All claims, in the order of their prefixes. */
+export function encodeClaims(claims: readonly Claim[]): string {
+  const entries = claims.map(({ prefix, mspId, shared }) => ({ prefix, mspId, shared }));
+  return JSON.stringify({ claims: entries });
+}
+
+/** @throws TypeError naming the member that is missing or of another type */
+export function decodeClaims(json: string): Claim[] {
+  const { claims } = parseObject(json, 'claims');
+  if (!Array.isArray(claims)) {
+    throw new TypeError('claims is not an array');
+  }
+  return claims.map((each: unknown) => {
+    const raw = (each ?? {}) as Record<string, unknown>;
+    const { shared } = raw;
+    const isText = (id: unknown): id is string => typeof id === 'string';
+    if (!Array.isArray(shared) || !shared.every(isText)) {
+      throw new TypeError('shared is not an array of strings');
+    }
+    return { prefix: text(raw, 'prefix'), mspId: text(raw, 'mspId'), shared };
+  });
 }

@@ -6,6 +6,7 @@
  * same writes in the same order, so endorsers with and without write batches agree.
  */
 import { isUtf8 } from 'node:buffer';
+import { X509Certificate } from 'node:crypto';
 import type { Context } from 'fabric-contract-api';
 import type { ChaincodeMessageHandler } from 'fabric-shim/lib/handler.js';
 import { sendWriteBatches, type Write, writeBatchOffer } from './write-batch.ts';
@@ -34,6 +35,11 @@ export interface State {
   readonly txId: string;
   /** MSP id of the client that submitted the transaction. */
   readonly mspId: string;
+  /**
+   * Whether the client's certificate names it an admin of its organisation, by Fabric's NodeOUs:
+   * one of its organisational units is "admin".
+   */
+  readonly isAdmin: boolean;
   /** The transaction's timestamp, set by its client, in ms since the epoch. */
   readonly timestamp: number;
 
@@ -88,6 +94,14 @@ class StubState implements State {
     this.stub = stub;
     this.txId = stub.getTxID();
     this.mspId = stub.getCreator().mspid;
+  }
+
+  get isAdmin(): boolean {
+    const { idBytes } = this.stub.getCreator();
+    // The legacy object keeps the parts of the name apart; in its text they could be forged.
+    const { subject } = new X509Certificate(idBytes).toLegacyObject();
+    const units: string | readonly string[] | undefined = subject?.OU;
+    return typeof units === 'string' ? units === 'admin' : (units ?? []).includes('admin');
   }
 
   get timestamp(): number {

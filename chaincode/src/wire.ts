@@ -20,6 +20,8 @@ export const BATCH_RECORDS_MAX = 5_000;
 export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 export const LANES_MAX = 256;
 export const NAME_BYTES_MAX = 249;
+/** All claims of a channel together: every transaction that writes documents reads them. */
+export const CLAIMS_BYTES_MAX = 64 * 1024;
 
 /** Identifies how a record key chooses its lane; part of the layout. */
 export const LANE_HASH_VERSION = 1;
@@ -30,6 +32,7 @@ export type RecordRefusalCode =
   | 'KEY_TOO_LONG'
   | 'KEY_NOT_UTF8'
   | 'KEY_RESERVED'
+  | 'KEY_CLAIMED'
   | 'VALUE_NOT_UTF8'
   | 'VALUE_NOT_JSON'
   | 'VALUE_TOO_LARGE'
@@ -45,6 +48,9 @@ export type TransactionRefusalCode =
   | 'DIGEST_MISMATCH'
   | 'BATCH_INVALID'
   | 'ARGUMENT_INVALID'
+  | 'ADMIN_REQUIRED'
+  | 'CLAIM_TAKEN'
+  | 'CLAIMS_FULL'
   | 'NOT_FOUND';
 
 export type RefusalCode = RecordRefusalCode | TransactionRefusalCode;
@@ -55,6 +61,7 @@ export const RECORD_REFUSALS: Readonly<Record<RecordRefusalCode, string>> = {
   KEY_TOO_LONG: `The record key is longer than ${KEY_BYTES_MAX} bytes.`,
   KEY_NOT_UTF8: 'The record key is not valid UTF-8.',
   KEY_RESERVED: 'The record key starts with U+0000 or "_", which Fabric keeps for itself.',
+  KEY_CLAIMED: 'Another organisation has claimed the keys that start like this one.',
   VALUE_NOT_UTF8: 'The record value is not valid UTF-8.',
   VALUE_NOT_JSON: 'The record value is not valid JSON.',
   VALUE_TOO_LARGE: `The record value is larger than ${DOCUMENT_BYTES_MAX} bytes.`,

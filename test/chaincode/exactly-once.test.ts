@@ -58,9 +58,9 @@ describe('a batch', () => {
     expect(text).toBe('{"n":2}');
   });
 
-  test('reads the layout and its lane’s watermark, and nothing else', async () => {
+  test('reads the layout, its lane’s watermark and the claims, and nothing else', async () => {
     const { endorsement } = await network.submit(batchCall(-1, three));
-    expect(endorsement.reads.size).toBe(2);
+    expect(endorsement.reads.size).toBe(3);
   });
 
   test('says in one event which records it finished', async () => {

@@ -68,7 +68,7 @@ describe('a contract with rules of its own', () => {
     const { endorsement } = await network.submit(
       batchCall(-1, [record(0, 'a', '1'), record(1, 'a', '2'), record(2, 'b', '2')]),
     );
-    expect(endorsement.messageTypes.filter((type) => type === 8)).toHaveLength(4);
+    expect(endorsement.messageTypes.filter((type) => type === 8)).toHaveLength(5);
   });
 
   test('refuses a record, and the batch goes on', async () => {

@@ -112,15 +112,13 @@ describe('a transaction', () => {
     const batching = await endorse(network.batching, batchCall(-1, large));
     expect(batching.batchSizes).toEqual([3, 3, 2]);
     expect(batching.messageTypes).toEqual([
-      GET_STATE,
-      GET_STATE,
+      ...Array(3).fill(GET_STATE),
       ...Array(3).fill(WRITE_BATCH_STATE),
       COMPLETED,
     ]);
     const plain = await endorse(network.plain, batchCall(-1, large));
     expect(plain.messageTypes).toEqual([
-      GET_STATE,
-      GET_STATE,
+      ...Array(3).fill(GET_STATE),
       ...Array(8).fill(PUT_STATE),
       COMPLETED,
     ]);
@@ -155,7 +153,7 @@ describe('a transaction', () => {
     ledger.commit([{ txId: 'x', seconds: 1, nanos: 0, reads: new Map(), writes: [write] }]);
     await endorse(older, { fn: 'getData', args: ['k'] });
     const { messageTypes } = await endorse(older, { fn: 'setData', args: ['k', '1'] });
-    expect(messageTypes).toEqual([PUT_STATE, COMPLETED]);
+    expect(messageTypes).toEqual([GET_STATE, PUT_STATE, COMPLETED]);
   });
 
   test('that is refused has sent no write', async () => {

@@ -26,6 +26,8 @@ export interface Proposal {
   readonly args: readonly (string | Uint8Array)[];
   readonly transient: Readonly<Record<string, Uint8Array>>;
   readonly mspId: string;
+  /** The submitter's; a client's unless told. */
+  readonly certificate?: string;
   readonly seconds: number;
   readonly nanos: number;
 }
@@ -42,7 +44,7 @@ export function message(type: number, payload: Uint8Array, of?: Proposal): Messa
 export function signedProposal(of: Proposal, input: Peer.ChaincodeInput): Peer.SignedProposal {
   const creator = new protos.msp.SerializedIdentity();
   creator.setMspid(of.mspId);
-  creator.setIdBytes(Buffer.from(CLIENT_CERTIFICATE));
+  creator.setIdBytes(Buffer.from(of.certificate ?? CLIENT_CERTIFICATE));
   const signatureHeader = new protos.common.SignatureHeader();
   signatureHeader.setCreator(creator.serializeBinary());
   signatureHeader.setNonce(Buffer.from(of.txId));

@@ -12,6 +12,8 @@ export interface Call {
   readonly args?: readonly (string | Uint8Array)[];
   readonly transient?: Readonly<Record<string, Uint8Array>>;
   readonly mspId?: string;
+  /** The submitter's; a client's unless told. */
+  readonly certificate?: string;
 }
 
 /** The answer of a call, after both peers agreed. */
@@ -50,6 +52,7 @@ export class StubNetwork {
       args: call.args ?? [],
       transient: call.transient ?? {},
       mspId: call.mspId ?? 'Org1MSP',
+      ...(call.certificate === undefined ? {} : { certificate: call.certificate }),
       seconds: 1_700_000_000 + number,
       nanos: 123_456_789,
     };

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ShuttleError, toShuttleError } from '../errors.ts';
+import { claimCommand, claimsCommand } from './commands/claims.ts';
 import { configCommand } from './commands/config.ts';
 import { getDataCommand } from './commands/get-data.ts';
 import { historyCommand } from './commands/history.ts';
@@ -57,6 +58,8 @@ export function createProgram(cli: Cli): Command {
     listCommand(cli),
     setCommand(cli),
     deleteCommand(cli),
+    claimCommand(cli),
+    claimsCommand(cli),
     tailCommand(cli),
     statusCommand(cli),
     reconcileCommand(cli),

@@ -5,9 +5,7 @@ import { ShuttleError } from '../../errors.ts';
 import type { Submitted } from '../../ports.ts';
 import { EXIT_OK, type Io } from '../io.ts';
 import { type Cli, define, type Session } from '../session.ts';
-
-/** Tries of a transaction that another writer of the same key makes invalid. */
-const CONFLICTS_MAX = 5;
+import { submit } from './submit.ts';
 
 /** Writes one document by a transaction of its own. */
 export function setCommand(cli: Cli): Command {
@@ -31,25 +29,6 @@ export function deleteCommand(cli: Cli): Command {
     report(session, 'Deleted', key, await submit(session, 'deleteData', [key]));
     return EXIT_OK;
   });
-}
-
-/** COMMIT_INVALID had no effect: another writer was faster, so the same is asked for again. */
-async function submit(
-  session: Session,
-  transaction: string,
-  args: readonly string[],
-): Promise<Submitted> {
-  const ledger = await session.shuttle().ledger();
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await ledger.submit(transaction, args);
-    } catch (error) {
-      const invalid = error instanceof ShuttleError && error.code === 'COMMIT_INVALID';
-      if (!invalid || attempt === CONFLICTS_MAX) {
-        throw error;
-      }
-    }
-  }
 }
 
 function report(session: Session, done: string, key: string, { txId, blockNumber }: Submitted) {
