@@ -181,19 +181,19 @@ export class Lane {
     outcome: Extract<Outcome, { kind: 'committed' }>,
   ): Promise<void> {
     const { rejections, txId } = outcome;
-    if (rejections.length > 0) {
-      const refusals = refusalsOf(rejections, txId);
-      const refused = items.flatMap((item) => {
-        const refusal = refusals.get(item.record.offset);
-        return refusal === undefined ? [] : { ...item, refusal };
-      });
+    const refusals = refusalsOf(rejections, txId);
+    const refused = items.flatMap((item) => {
+      const refusal = refusals.get(item.record.offset);
+      return refusal === undefined ? [] : { ...item, refusal };
+    });
+    if (refused.length > 0) {
       await this.deadLetter(refused);
     }
     if (this.home.live()) {
       this.watermark = outcome.offset;
       this.queue.drop(items.length);
-      const repeated = items.length - outcome.applied - rejections.length;
-      this.finished(outcome.applied, rejections.length, repeated);
+      const repeated = items.length - outcome.applied - refused.length;
+      this.finished(outcome.applied, refused.length, repeated);
     }
   }
 

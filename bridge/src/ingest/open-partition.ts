@@ -4,6 +4,7 @@ import { encodeRecords, LANE_HASH_VERSION, sha256Hex } from '@shuttle/chaincode/
 import { carry } from '../batch/carry.ts';
 import { ShuttleError, toShuttleError } from '../errors.ts';
 import { backOffMs } from '../limits.ts';
+import type { Side } from '../outage.ts';
 import type { Assignment } from '../ports.ts';
 import { partitionName, type TopicPartition } from '../values.ts';
 import type { Context } from './context.ts';
@@ -36,7 +37,8 @@ export async function openPartition(
   assignment: Assignment,
   live: () => boolean,
 ): Promise<Opened | null> {
-  const state = await persist(context, live, () => readOrWriteLayout(context, assignment));
+  const read = () => readOrWriteLayout(context, assignment);
+  const state = await persist(context, 'fabric', live, read);
   if (state === null) {
     return null;
   }
@@ -46,11 +48,10 @@ export async function openPartition(
     state.layout.base,
   );
   if (highest >= assignment.logEnd) {
-    await persist(context, live, () => checkEnd(context, assignment, highest));
+    await checkEnd(context, assignment, highest, live);
   }
-  if (
-    (await persist(context, live, () => checkFingerprints(context, assignment, state))) === null
-  ) {
+  const compare = () => checkFingerprints(context, assignment, state);
+  if ((await persist(context, 'kafka', live, compare)) === null) {
     return null;
   }
   const start = chooseStart(context, assignment, state);
@@ -78,6 +79,7 @@ async function readOrWriteLayout(
 /** Tries until it is answered, or until the partition is no longer ours. */
 async function persist<T>(
   context: Context,
+  side: Side,
   live: () => boolean,
   call: () => Promise<T>,
 ): Promise<T | null> {
@@ -85,14 +87,14 @@ async function persist<T>(
   for (let attempt = 1; live(); attempt++) {
     try {
       const answer = await call();
-      outage.answered('fabric');
+      outage.answered(side);
       return answer;
     } catch (caught) {
       const error = toShuttleError(caught);
       if (error.kind.retry === 'never') {
         throw error;
       }
-      outage.failed(error.code.startsWith('KAFKA') ? 'kafka' : 'fabric', error);
+      outage.failed(side, error);
     }
     await clock.sleep(backOffMs(attempt, clock.random()), signal);
   }
@@ -118,7 +120,8 @@ function checkLayout(context: Context, at: TopicPartition, layout: Layout): void
 
 /**
  * A watermark stands for a record that was read from the source, so the source must reach beyond
- * it. The end is read again here, because a twin may have moved both since the assignment.
+ * it. The end is read again here, because a twin may have moved both since the assignment; while
+ * Kafka does not answer, it is asked again.
  *
  * @throws ShuttleError SOURCE_REWOUND
  */
@@ -126,8 +129,12 @@ export async function checkEnd(
   context: Context,
   at: TopicPartition,
   watermark: bigint,
+  live: () => boolean,
 ): Promise<void> {
-  const ends = await context.source.ends();
+  const ends = await persist(context, 'kafka', live, () => context.source.ends());
+  if (ends === null) {
+    return;
+  }
   const end = ends.find((e) => e.topic === at.topic && e.partition === at.partition)?.logEnd;
   if (end === undefined || watermark >= end) {
     throw new ShuttleError(

@@ -76,7 +76,7 @@ export class Partition {
       failed: (error: unknown) => this.stop(error),
       checkEnd: async (watermark: bigint) => {
         if (watermark >= this.next) {
-          await checkEnd(context, assignment, watermark);
+          await checkEnd(context, assignment, watermark, () => this.live());
         }
       },
     };

@@ -436,6 +436,31 @@ describe('when the ledger is slow or gone, Shuttle waits', () => {
     expect(said).toEqual(['lost the far side, waiting', 'reached the far side again']);
   });
 
+  it('goes on when Kafka is away just as a watermark of a twin is held against its end', async () => {
+    const { topic, ledger, channel, run } = world();
+    fill(topic, 12, 3);
+    const source = new MemorySource(topic);
+    const ends = source.ends.bind(source);
+    let asked = 0;
+    source.ends = async () => {
+      asked += 1;
+      if (asked === 2) {
+        throw new ShuttleError('KAFKA_UNREACHABLE', 'gone');
+      }
+      return await ends();
+    };
+    source.batchRecordsMax = 4;
+    let twin: Promise<unknown> | null = null;
+    ledger.faults.beforeEndorse = async () => {
+      twin ??= run({}, new MemorySource(topic), undefined, new MemoryLedger(channel));
+      await twin;
+    };
+    const { stops } = await run({ batchRecords: 2, bufferRecordsMax: 4 }, source);
+    expect(stops).toEqual([]);
+    expect(asked).toBeGreaterThan(2);
+    expectExactlyOnce(topic, channel);
+  });
+
   it('gives up with DEADLINE in a bounded run when nothing moves', async () => {
     const { topic, ledger, run } = world(1);
     fill(topic, 10, 2);
