@@ -7,11 +7,10 @@ import fc from 'fast-check';
 import { environmentName, GROUPS, SETTINGS } from '../../bridge/src/config/settings.ts';
 import { ERRORS } from '../../bridge/src/errors.ts';
 import { type CommandResult, runCommand } from '../support/fake-shuttle.ts';
-import { fuzzRuns } from '../support/fuzz.ts';
+import { fuzzRuns, stopwatch } from '../support/fuzz.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
 
 const RUNS = fuzzRuns(150);
-const SLOW_MS = 1_000;
 
 let folder: TemporaryFolder;
 beforeAll(() => {
@@ -44,9 +43,9 @@ function jsonCode(stderr: string): string {
 }
 
 async function timed(run: () => Promise<CommandResult>): Promise<void> {
-  const startedMs = performance.now();
+  const isSoon = stopwatch();
   expectTold(await run());
-  expect(performance.now() - startedMs).toBeLessThan(SLOW_MS);
+  expect(isSoon()).toBe(true);
 }
 
 const print = (extra: readonly string[] = []): readonly string[] => ['config', 'print', ...extra];
@@ -79,7 +78,7 @@ describe('a configuration file', () => {
         ),
         (value) => inFile(Buffer.from(JSON.stringify(value))),
       ),
-      { numRuns: RUNS },
+      { numRuns: RUNS / 5 },
     );
   });
 
@@ -96,10 +95,10 @@ describe('a configuration file', () => {
     ['keys that are no text', '? [1, 2]\n: 3\n? { a: b }\n: 4\n'],
   ])('with %s is refused', async (_, yaml) => {
     folder.write('fuzz.yaml', yaml);
-    const startedMs = performance.now();
+    const isSoon = stopwatch();
     const ended = await runCommand(print(['--config', 'fuzz.yaml']), { cwd: folder.path });
     expectTold(ended);
-    expect([ended.code, performance.now() - startedMs < SLOW_MS]).toEqual([2, true]);
+    expect([ended.code, isSoon()]).toEqual([2, true]);
   });
 });
 
@@ -151,14 +150,14 @@ describe('the command line', () => {
     const ledger = { evaluate: () => Promise.resolve(Buffer.from('{"bookmark":"","entries":[]}')) };
     await fc.assert(
       fc.asyncProperty(fc.array(word, { maxLength: 6 }), async (args) => {
-        const startedMs = performance.now();
+        const isSoon = stopwatch();
         // Its Shuttle answers nothing of use, so only what comes before that is looked at.
         const ended = await runCommand(args, { cwd: folder.path, ledger });
         expect([0, 1, 2, 3, 4, 5]).toContain(ended.code);
         if (ended.opened === undefined) {
           expectTold(ended);
         }
-        expect(performance.now() - startedMs).toBeLessThan(SLOW_MS);
+        expect(isSoon()).toBe(true);
       }),
       { numRuns: RUNS },
     );

@@ -66,10 +66,16 @@ async function start(options: UpOptions & { readonly dir: string }): Promise<Net
   }
 }
 
-export async function createTopic(kafka: Kafka, topic: string, partitions: number): Promise<void> {
+export async function createTopic(
+  kafka: Kafka,
+  topic: string,
+  partitions: number,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
   const admin = kafka.admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: partitions }] });
+  await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }] });
   await admin.disconnect();
 }
 
