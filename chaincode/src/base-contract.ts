@@ -34,6 +34,7 @@ import {
   encodeWatermark,
   type Layout,
   WATERMARK_TYPE,
+  type Watermark,
 } from './ledger.ts';
 import { currentDocument } from './queries.ts';
 import { Refusal } from './refusal.ts';
@@ -182,10 +183,11 @@ export class BatchContract extends Contract {
     }
     const fresh = batch.records.slice(placement.from);
     const claims = await readClaims(state);
-    const rejections = await this.applyRecords(state, id, identity, fresh, claims);
+    const refused = await this.applyRecords(state, id, identity, fresh, claims);
+    const rejections = [...unseenRejections(watermark, after), ...refused];
     const last = fresh.at(-1) as WireRecord;
     state.put(watermarkKey, Buffer.from(nextWatermark(state, last, rejections)));
-    const applied = fresh.length - rejections.length;
+    const applied = fresh.length - refused.length;
     state.emit(BATCH_EVENT, batchEvent(batch, fresh, applied));
     await state.flush();
     return encodeReceipt({ offset: last.offset, applied, repeated: placement.from, rejections });
@@ -368,6 +370,14 @@ function requireOwn(layout: Layout, identity: PartitionIdentity): void {
       `The partition shares its short id with another one: ${encodeLayout(layout)}.`,
     );
   }
+}
+
+/**
+ * Rejections behind the watermark that the batch continues from: another transaction has moved it
+ * meanwhile, and nobody may have sent their dead letters. They stay, and the receipt tells of them.
+ */
+function unseenRejections(watermark: Watermark | null, after: bigint): readonly Rejection[] {
+  return watermark?.rejections.filter(({ offset }) => offset > after) ?? [];
 }
 
 function nextWatermark(state: State, last: WireRecord, rejections: readonly Rejection[]): string {

@@ -204,6 +204,16 @@ describe('rejected records', () => {
     expect(await watermark()).toMatchObject({ offset: 13n, rejections: [] });
   });
 
+  test('stay when a batch comes from someone who has not seen them', async () => {
+    await network.submit(batchCall(-1, [record(1, 'k', '1'), record(2, 'k', 'x')]));
+    const late = await network.submit(batchCall(-1, [record(2, 'k', 'x'), record(3, 'k', 'y')]));
+    const both = [2n, 3n].map((offset) => ({ offset, code: 'VALUE_NOT_JSON' }));
+    expect(decodeReceipt(late.text)).toMatchObject({ applied: 0, repeated: 1, rejections: both });
+    expect((await watermark())?.rejections).toEqual(both);
+    await network.submit(batchCall(3, [record(4, 'k', '4')]));
+    expect((await watermark())?.rejections).toEqual([]);
+  });
+
   test('alone still move the watermark', async () => {
     const answer = await network.submit(batchCall(-1, [record(3, 'k', 'x')]));
     expect(decodeReceipt(answer.text)).toMatchObject({ offset: 3n, applied: 0 });
