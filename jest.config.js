@@ -36,6 +36,7 @@ const config = {
       extensionsToTreatAsEsm: [],
       transform: { '^.+\\.ts$': swc('typescript', 'commonjs', true) },
     }),
+    project('simulation'),
     project('network'),
     project('integration'),
     project('e2e'),

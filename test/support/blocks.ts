@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { common, ledger, msp, peer } from '@hyperledger/fabric-protos';
-import { encodeEnvelope, type Version } from '../../chaincode/src/envelope.ts';
-import { type BatchHeader, encodeHeader, shortId } from '../../chaincode/src/wire.ts';
+import { encodeEnvelope, type Version } from '@shuttle/chaincode/envelope';
+import { type BatchHeader, encodeHeader, shortId } from '@shuttle/chaincode/wire';
 
 export const CHANNEL = 'mychannel';
 export const CHAINCODE = 'shuttle';

@@ -1,0 +1,123 @@
+/** How requests and answers travel: latencies, losses and outages, as the seed has them. */
+import type { Random } from './random.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { Story } from './story.ts';
+
+export type Side = 'kafka' | 'fabric';
+
+export interface Way {
+  readonly requestMs: number;
+  readonly answerMs: number;
+  readonly lost: 'request' | 'answer' | null;
+}
+
+/** Everything that can go wrong, by the names under which it is counted. */
+export const FAULTS = [
+  'lost request',
+  'lost answer',
+  'slow call',
+  'kafka outage',
+  'fabric outage',
+  'crash',
+  'freeze',
+  'stop',
+  'another instance',
+  'rebalance',
+  'offsets lost',
+  'offsets moved back',
+  'ack of another ledger',
+  'other settings',
+  'compaction',
+  'aborted producer',
+  'late submit',
+  'dropped submit',
+  'submit ordered twice',
+  'invalid transaction',
+  'lagging peer',
+  'slow orderer',
+  'stream cut',
+  'stream silent',
+  'another publisher',
+  'partial produce',
+  'blocks topic emptied',
+] as const;
+
+export type Fault = (typeof FAULTS)[number];
+
+/** How often single calls fail, in [0, 1]. */
+export interface CallFaults {
+  readonly lostRequest: number;
+  readonly lostAnswer: number;
+  readonly slow: number;
+}
+
+const LATENCY_MS = 12;
+const SLOW_MS = 3_000;
+
+export class Network {
+  readonly counts = new Map<Fault, number>();
+  /** Single calls fail only while this is on. */
+  faulty = true;
+  private readonly scheduler: Scheduler;
+  private readonly random: Random;
+  private readonly story: Story;
+  private readonly faults: CallFaults;
+  private readonly down = new Map<Side, number>();
+
+  constructor(scheduler: Scheduler, random: Random, story: Story, faults: CallFaults) {
+    this.scheduler = scheduler;
+    this.random = random;
+    this.story = story;
+    this.faults = faults;
+  }
+
+  /** Counts a fault, so that no run can pass without any. */
+  happened(fault: Fault): void {
+    this.counts.set(fault, (this.counts.get(fault) ?? 0) + 1);
+  }
+
+  way(host: string, side: Side, name: string): Way {
+    const requestMs = this.latencyMs();
+    const answerMs = this.latencyMs();
+    if (!this.faulty) {
+      return { requestMs, answerMs, lost: null };
+    }
+    const { lostRequest, lostAnswer, slow } = this.faults;
+    const chance = this.random.next();
+    if (chance < lostRequest + lostAnswer) {
+      const lost = chance < lostRequest ? 'request' : 'answer';
+      this.happened(`lost ${lost}`);
+      this.story.tell(host, () => `loses the ${lost} of ${side} ${name}`);
+      return { requestMs, answerMs, lost };
+    }
+    if (chance < lostRequest + lostAnswer + slow) {
+      this.happened('slow call');
+      const [requestShare, answerShare] = [this.random.next(), this.random.next()];
+      return {
+        requestMs: requestMs + requestShare * SLOW_MS,
+        answerMs: answerMs + answerShare * SLOW_MS,
+        lost: null,
+      };
+    }
+    return { requestMs, answerMs, lost: null };
+  }
+
+  latencyMs(): number {
+    return this.random.next() * this.random.next() * LATENCY_MS;
+  }
+
+  isDown(side: Side): boolean {
+    return (this.down.get(side) ?? 0) > 0;
+  }
+
+  /** Nobody reaches the side for so long. */
+  outage(side: Side, forMs: number): void {
+    this.happened(`${side} outage`);
+    this.story.tell(side, () => `is away for ${Math.round(forMs)} ms`);
+    this.down.set(side, (this.down.get(side) ?? 0) + 1);
+    this.scheduler.after(forMs, () => {
+      this.down.set(side, (this.down.get(side) ?? 0) - 1);
+      this.story.tell(side, () => 'is back');
+    });
+  }
+}

@@ -1,0 +1,108 @@
+/** One seed's world: a cluster, a channel, producers, and the ground truth that watches them. */
+import { topicNames } from '@shuttle/bridge/dist/block/topics.js';
+import type { TopicPartition } from '@shuttle/bridge/dist/values.js';
+import { CHANNEL } from '../support/blocks.ts';
+import { Channel } from './fabric/channel.ts';
+import type { Host } from './host.ts';
+import { Group, type GroupOffset } from './kafka/group.ts';
+import { type PartitionLog, Topics } from './kafka/log.ts';
+import { Coordinator } from './kafka/producers.ts';
+import { Network } from './network.ts';
+import type { Plan } from './plan.ts';
+import { Random } from './random.ts';
+import { Scheduler } from './scheduler.ts';
+import { Story } from './story.ts';
+import { Broken, Truth } from './truth.ts';
+import { Workload } from './workload.ts';
+
+export const STREAM = 'cluster';
+export const PREFIX = 'shuttle';
+const OUTPUT_PARTITIONS = 2;
+
+export interface WorldOptions {
+  readonly isTold: boolean;
+  /** False in the mutation that fences nobody. */
+  readonly fences: boolean;
+}
+
+export class World {
+  readonly plan: Plan;
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  readonly story: Story;
+  readonly network: Network;
+  readonly topics = new Topics();
+  readonly group: Group;
+  readonly coordinator: Coordinator;
+  readonly channel: Channel;
+  readonly truth: Truth;
+  readonly workload: Workload;
+  readonly sources: readonly PartitionLog[];
+  readonly names = topicNames(PREFIX, CHANNEL);
+  /** Processes that live. */
+  readonly hosts = new Set<Host>();
+  /** What the group was told of each partition, oldest first. */
+  readonly ackLog: { readonly at: TopicPartition; readonly offset: GroupOffset }[] = [];
+  /** The first promise that was seen broken. */
+  broken: Broken | null = null;
+  /** The blocks topic has lost its records: no publisher may go on. */
+  isEmptied = false;
+
+  constructor(plan: Plan, options: WorldOptions) {
+    this.plan = plan;
+    this.random = new Random(`world/${plan.seed}`);
+    this.scheduler = new Scheduler(this.random.fork('scheduler'));
+    this.story = new Story(this.scheduler, options.isTold);
+    const { scheduler, story, random } = this;
+    this.network = new Network(scheduler, random.fork('network'), story, plan.calls);
+    this.sources = plan.topics.flatMap(({ name, partitions }) =>
+      this.topics.create(name, partitions),
+    );
+    this.topics.create(this.names.blocks, 1);
+    for (const name of [this.names.transactions, this.names.changes, this.names.events]) {
+      this.topics.create(name, OUTPUT_PARTITIONS);
+    }
+    this.group = new Group(this.sources, scheduler, random.fork('group'), story);
+    this.coordinator = new Coordinator(scheduler, random.fork('coordinator'));
+    this.coordinator.fences = options.fences;
+    this.channel = new Channel(scheduler, random.fork('channel'), story, plan.cut);
+    this.truth = new Truth(plan.lanes);
+    const { network, truth } = this;
+    const deps = { random: random.fork('workload'), scheduler, network, truth };
+    this.workload = new Workload(plan.workload, deps);
+    this.channel.onBlock = (_, transactions) => this.watch(() => truth.committed(transactions));
+    this.group.onAck = (at, offset) => {
+      this.ackLog.push({ at, offset });
+      this.watch(() => truth.acked(at, offset.offset));
+    };
+  }
+
+  /** Looks at something that must hold; what does not ends the run. */
+  watch(look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      const broken = error instanceof Broken ? error : new Broken('no defect', String(error));
+      this.fail(broken);
+    }
+  }
+
+  fail(broken: Broken): void {
+    this.broken ??= broken;
+    this.story.tell('CHECK', () => `${broken.promise}: ${broken.message}`);
+  }
+
+  get blocks(): PartitionLog {
+    return this.topics.log(this.names.blocks, 0);
+  }
+
+  /** All records are finished, and all blocks are on their topic or may not get there. */
+  get isDrained(): boolean {
+    const { truth, workload, channel } = this;
+    return (
+      workload.isOver &&
+      truth.unfinished === 0 &&
+      (this.isEmptied || this.blocks.visible === channel.chain.length)
+    );
+  }
+}
