@@ -32,3 +32,15 @@ describe('docs/operations.md', () => {
     expect(new Set(told)).toEqual(new Set(served));
   });
 });
+
+describe('docs/recovery.md', () => {
+  test('has a section for every stop code, and for no other', () => {
+    const text = readFileSync(join(ROOT, 'docs/recovery.md'), 'utf8');
+    const sections = text.split(/^## /m).slice(1);
+    const stops = Object.entries(ERRORS).filter(([, { exit }]) => exit === 5);
+    expect(sections.map((section) => section.split('\n')[0])).toEqual(stops.map(([code]) => code));
+    for (const section of sections) {
+      expect(section).toMatch(/^What happened: .*^Safe: .*^Go on: /ms);
+    }
+  });
+});
