@@ -16,6 +16,8 @@ export interface Ended {
 export interface Running {
   readonly process: ChildProcess;
   readonly ended: Promise<Ended>;
+  /** What it has written to stderr so far. */
+  log(): string;
   /** Resolves when `enough` says so of the log so far; rejects when the process ends before. */
   waitFor(enough: (stderr: string) => boolean): Promise<void>;
 }
@@ -71,7 +73,7 @@ export function startShuttle(args: readonly string[], settings: Settings, cwd: s
         reject(new Error(`shuttle ended with ${code} too early:\n${stderr.slice(-2000)}`));
       });
     });
-  return { process: child, ended, waitFor };
+  return { process: child, ended, log: () => stderr, waitFor };
 }
 
 export async function runShuttle(

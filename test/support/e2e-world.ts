@@ -69,13 +69,16 @@ async function start(options: UpOptions & { readonly dir: string }): Promise<Net
 export async function createTopic(
   kafka: Kafka,
   topic: string,
-  partitions: number,
+  numPartitions: number,
   settings: Readonly<Record<string, string>> = {},
+  replicationFactor = 1,
 ): Promise<void> {
   const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
   const admin = kafka.admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }] });
+  await admin.createTopics({
+    topics: [{ topic, numPartitions, replicationFactor, configEntries }],
+  });
   await admin.disconnect();
 }
 

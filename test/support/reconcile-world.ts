@@ -10,6 +10,7 @@ import { encodeLayout, type Layout } from '../../chaincode/src/ledger.ts';
 import { encodeHeader, encodeReceipt, laneOf, shortId } from '../../chaincode/src/wire.ts';
 import { buildChain, CHAINCODE, MSP_ID, type TransactionSpec } from './blocks.ts';
 import { testClock } from './fakes.ts';
+import { randomBySeed } from './faults.ts';
 
 export const STREAM = 'cluster';
 export const TOPIC = 'shuttle.cleaned';
@@ -30,15 +31,6 @@ export interface Compared {
   readonly summary: ReconcileSummary;
 }
 
-/** A small generator of numbers that are the same for the same seed. */
-export function seeded(seed: number): (below: number) => number {
-  let state = (seed * 2_654_435_761 + 1) >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
 export class ReconcileWorld {
   readonly random: (below: number) => number;
   /** By partition. */
@@ -51,7 +43,8 @@ export class ReconcileWorld {
   logEnds: bigint[] = [];
 
   constructor(seed: number, records = 120) {
-    this.random = seeded(seed);
+    const next = randomBySeed(seed);
+    this.random = (below) => Math.floor(next() * below);
     for (let partition = 0; partition < PARTITIONS; partition++) {
       this.produce(partition, records);
       this.carry(partition);

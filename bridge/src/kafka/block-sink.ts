@@ -96,7 +96,7 @@ export function createBlockSink(
     }
     const mine = producer;
     const transaction = await mine.made.transaction();
-    const answers = await sendRecords(transaction, records, sending);
+    const answers = await sendRecords(transaction, mine.cluster, records, sending);
     if (mine !== producer) {
       throw new ShuttleError('PRODUCE_FAILED', 'The deadline had passed before the commit.');
     }

@@ -1,5 +1,4 @@
 /** `ports.DeadLetters` on kafkajs: an idempotent producer that has one send in flight. */
-import type { Producer } from 'kafkajs';
 import { ShuttleError } from '../errors.ts';
 import { backOffMs } from '../limits.ts';
 import type { Clock, DeadLetter, DeadLetters } from '../ports.ts';
@@ -82,12 +81,12 @@ export function createDeadLetters(
   const facts = new Map<string, TopicFacts>();
   let last: Promise<void> = Promise.resolve();
 
-  const connected = async (): Promise<Producer> => {
+  const connected = async (): Promise<DisposableProducer> => {
     if (producer === null) {
       producer = createProducer(client, SEND_DEADLINE_MS, {});
       await producer.made.connect();
     }
-    return producer.made;
+    return producer;
   };
 
   const discard = (): void => {
@@ -110,7 +109,8 @@ export function createDeadLetters(
     for (const [topic, known] of await readTopicFacts(client, unknown)) {
       facts.set(topic, known);
     }
-    await sendRecords(await connected(), records, {
+    const { made, cluster } = await connected();
+    await sendRecords(made, cluster, records, {
       compression: client.options.compression ?? 'none',
       batchBytesMax: (topic) => factsOf(topic).batchBytesMax,
       partitions: (topic) => factsOf(topic).partitions,

@@ -118,6 +118,8 @@ export function hook(kafka: Kafka, rewrite: Rewrite): void {
 /** Makes a client and lets go of it later, whatever it is waiting for then. */
 export interface Abandonable<T> {
   readonly made: T;
+  /** What the client knows of the brokers. */
+  readonly cluster: Cluster;
   /**
    * Ends kafkajs' retries inside the client, which nobody waits for any more: they would go on as
    * long as the brokers are away, and send again when these are back.
@@ -136,7 +138,12 @@ export function abandonable<T>(kafka: Kafka, make: () => T): Abandonable<T> {
     return cluster;
   };
   try {
-    return { made: make(), abandon: () => clusters.forEach(poison) };
+    const made = make();
+    const cluster = clusters[0];
+    if (cluster === undefined) {
+      throw new ShuttleError('INTERNAL', 'The installed kafkajs is not version 2.2.4.');
+    }
+    return { made, cluster, abandon: () => clusters.forEach(poison) };
   } finally {
     holder[symbol] = create;
   }

@@ -12,7 +12,7 @@ import type { OutputRecord } from '../values.ts';
 import type { KafkaClient } from './client.ts';
 import { CODEC_GZIP, CODEC_NONE } from './codecs.ts';
 import { type BatchWriter, createBatchWriter, type EncodedRecords } from './encode-records.ts';
-import { type Abandonable, abandonable } from './hooks.ts';
+import { type Abandonable, abandonable, type Cluster } from './hooks.ts';
 import { partitionOf } from './murmur2.ts';
 import type { KafkaCompression } from './options.ts';
 
@@ -88,9 +88,13 @@ function group(records: readonly OutputRecord[], options: SendOptions): Partitio
  * kafkajs groups messages by copying the group for every message, and chooses partitions anew when
  * it tries again, under the same sequence numbers. It is given the finished groups instead.
  */
-function messagesOf(groups: Record<string, EncodedRecords>): Message[] {
+function messagesOf(groups: Record<string, EncodedRecords>, beforeTry: () => void): Message[] {
   const messages: Message[] = [];
-  Object.defineProperty(messages, 'reduce', { value: () => groups });
+  const reduce = () => {
+    beforeTry();
+    return groups;
+  };
+  Object.defineProperty(messages, 'reduce', { value: reduce });
   return messages;
 }
 
@@ -128,9 +132,10 @@ export function createProducer(
       retry: retryBeyond(deadlineMs),
     }),
   );
-  const { made } = created;
+  const { made, cluster } = created;
   return {
     made,
+    cluster,
     abandon: () => {
       created.abandon();
       // It may wait for an answer that never comes; nobody waits for it.
@@ -139,14 +144,29 @@ export function createProducer(
   };
 }
 
+/** What is needed of a cluster to know which broker a batch goes to. */
+export type Leaders = Pick<
+  Cluster,
+  'addMultipleTargetTopics' | 'refreshMetadataIfNecessary' | 'findLeaderForPartitions'
+>;
+
+/** One batch each of partitions that the same broker leads. */
+type Send = Map<string, Record<string, EncodedRecords>>;
+
 /**
- * Sends all records: one Produce request with one batch a partition, or several one after another
- * when a partition has more than one batch of records. Answers where each batch stands.
+ * Sends all records: for each broker one Produce request with one batch a partition, or several one
+ * after another when a partition has more than one batch of records. Answers where each batch
+ * stands.
  *
- * @throws kafkajs' errors
+ * kafkajs sends to several brokers at once, and when one of them fails it begins again while the
+ * others are still at work: what these are about to acknowledge is then sent a second time, under
+ * the next sequence numbers, and stands twice. So a send has one broker only.
+ *
+ * @throws kafkajs' errors; ShuttleError PRODUCE_FAILED when leaders have moved apart in between
  */
 export async function sendRecords(
   sender: BatchSender,
+  leaders: Leaders,
   records: readonly OutputRecord[],
   options: SendOptions,
 ): Promise<readonly RecordMetadata[]> {
@@ -154,24 +174,52 @@ export async function sendRecords(
   const answers: RecordMetadata[] = [];
   const compression = options.compression === 'gzip' ? CODEC_GZIP : CODEC_NONE;
   const rounds = all.reduce((most, { batches }) => Math.max(most, batches.length), 0);
+  await leaders.addMultipleTargetTopics([...new Set(all.map(({ topic }) => topic))]);
   for (let round = 0; round < rounds; round++) {
-    const topics = new Map<string, Record<string, EncodedRecords>>();
-    for (const { topic, partition, batches } of all) {
-      const batch = batches[round];
-      if (batch !== undefined) {
-        topics.set(topic, { ...topics.get(topic), [partition]: batch });
+    await leaders.refreshMetadataIfNecessary();
+    for (const send of sendsOf(all, round, leaders)) {
+      const oneLeader = () => requireOneLeader(send, leaders);
+      const topicMessages = [...send].map(([topic, groups]) => ({
+        topic,
+        messages: messagesOf(groups, oneLeader),
+      }));
+      const acked = await sender.sendBatch({ acks: -1, compression, topicMessages });
+      const sent = [...send.values()].reduce((sum, groups) => sum + Object.keys(groups).length, 0);
+      if (acked.length !== sent) {
+        throw new ShuttleError('PRODUCE_FAILED', `Kafka acked ${acked.length} of ${sent} batches.`);
       }
+      answers.push(...acked);
     }
-    const topicMessages = [...topics].map(([topic, groups]) => ({
-      topic,
-      messages: messagesOf(groups),
-    }));
-    const acked = await sender.sendBatch({ acks: -1, compression, topicMessages });
-    const sent = all.filter(({ batches }) => batches[round] !== undefined).length;
-    if (acked.length !== sent) {
-      throw new ShuttleError('PRODUCE_FAILED', `Kafka acked ${acked.length} of ${sent} batches.`);
-    }
-    answers.push(...acked);
   }
   return answers;
+}
+
+function sendsOf(all: readonly PartitionBatches[], round: number, leaders: Leaders): Send[] {
+  const sends = new Map<string, Send>();
+  for (const { topic, partition, batches } of all) {
+    const batch = batches[round];
+    if (batch !== undefined) {
+      const leader = leaderOf(leaders, topic, partition);
+      const send = sends.get(leader) ?? new Map<string, Record<string, EncodedRecords>>();
+      sends.set(leader, send.set(topic, { ...send.get(topic), [partition]: batch }));
+    }
+  }
+  return [...sends.values()];
+}
+
+function leaderOf(leaders: Leaders, topic: string, partition: number): string {
+  return Object.keys(leaders.findLeaderForPartitions(topic, [partition]))[0] ?? '';
+}
+
+/** Called at each try: kafkajs looks the leaders up anew, and they may have changed. */
+function requireOneLeader(send: Send, leaders: Leaders): void {
+  const found = new Set<string>();
+  for (const [topic, groups] of send) {
+    for (const partition of Object.keys(groups)) {
+      found.add(leaderOf(leaders, topic, Number(partition)));
+    }
+  }
+  if (found.size > 1) {
+    throw new ShuttleError('PRODUCE_FAILED', 'Partitions have changed their leaders meanwhile.');
+  }
 }
