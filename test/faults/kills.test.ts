@@ -90,7 +90,7 @@ class Flow {
   }
 
   count(part: string): number {
-    return this.bridges.reduce((sum, { log }) => sum + log().split(part).length - 1, 0);
+    return this.bridges.reduce((sum, each) => sum + each.log().split(part).length - 1, 0);
   }
 
   /** Resolves when the logs of all bridges together hold so many of them. */
