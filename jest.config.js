@@ -27,6 +27,8 @@ const project = (name, overrides = {}) => ({
 
 /** @type {import('jest').Config} */
 const config = {
+  // Concurrent tests start processes of their own; more than this only wait for each other.
+  maxConcurrency: 2,
   coverageProvider: 'v8',
   collectCoverageFrom: ['bridge/src/**/*.ts', 'chaincode/src/**/*.ts', 'network/src/**/*.ts'],
   projects: [
