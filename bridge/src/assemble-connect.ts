@@ -56,10 +56,15 @@ export class Connections {
     return identity;
   }
 
-  /** Says of each secret of the Kafka side that others can read it. */
+  /** Says of each secret of the Kafka side that others can read it, here or on the way. */
   lookAtKafkaSecrets(): void {
     const { tls, sasl } = this.settings.kafka;
     this.lookAt(tls.key, sasl.passwordFile);
+    if (sasl.mechanism === 'plain' && !tls.enabled && !this.looked.has('plain')) {
+      this.looked.add('plain');
+      const fields = { mechanism: sasl.mechanism, fix: 'kafka.tls.enabled: true' };
+      this.log.warn(fields, 'configured a password to travel without TLS');
+    }
   }
 
   /** The sides that were asked and have not answered yet. */

@@ -7,7 +7,8 @@ import type { Settings } from './schema.ts';
 
 export interface FabricConnection {
   readonly endpoint: string;
-  /** Undefined: the peer speaks without TLS. */
+  readonly tls: boolean;
+  /** With TLS; undefined trusts the system's authorities. */
   readonly tlsCa: Buffer | undefined;
   readonly serverName: string | undefined;
   readonly mspId: string;
@@ -51,19 +52,27 @@ export function fabricConnection({ fabric }: Settings): FabricConnection {
   if (mspFolder === undefined) {
     throw missing('fabric.identity.msp', 'no identity to sign with is configured');
   }
-  const tlsCa =
-    fabric.peer.tlsCa === undefined
-      ? profileCa(profile)
-      : readConfigured(fabric.peer.tlsCa, 'fabric.peer.tlsCa');
   const serverName = fabric.peer.serverName ?? profile?.serverName;
-  return { endpoint, tlsCa, serverName, mspId, mspFolder };
+  return { endpoint, ...peerTls(fabric.peer, profile), serverName, mspId, mspFolder };
 }
 
-function profileCa(profile: Profile | undefined): Buffer | undefined {
+/** Without TLS only when the settings say so, or the address of the peer in its profile. */
+function peerTls(
+  peer: Settings['fabric']['peer'],
+  profile: Profile | undefined,
+): Pick<FabricConnection, 'tls' | 'tlsCa'> {
+  const isPlainProfile = peer.endpoint === undefined && profile?.tls === false;
+  const tls = peer.tlsEnabled ?? (peer.tlsCa !== undefined || !isPlainProfile);
+  if (!tls) {
+    return { tls, tlsCa: undefined };
+  }
+  if (peer.tlsCa !== undefined) {
+    return { tls, tlsCa: readConfigured(peer.tlsCa, 'fabric.peer.tlsCa') };
+  }
   if (profile?.tls === true && profile.tlsCa === undefined) {
     throw missing('fabric.peer.tlsCa', "the profile's peer speaks TLS and names no authority");
   }
-  return profile?.tls === true ? profile.tlsCa : undefined;
+  return { tls, tlsCa: profile?.tlsCa };
 }
 
 /** @throws ShuttleError FILE_UNREADABLE */

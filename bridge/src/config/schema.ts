@@ -132,7 +132,16 @@ const fabric = z.strictObject({
       endpoint: host
         .optional()
         .describe("Gateway peer of one's own organisation; goes before the profile's."),
-      tlsCa: file('a PEM file').describe("Authorities that sign the peer's TLS certificate."),
+      tlsEnabled: z
+        .boolean()
+        .optional()
+        .describe('Speak TLS with the peer.')
+        .register(settingFacts, {
+          otherwise: 'true, unless the profile has the peer at grpc://',
+        }),
+      tlsCa: file('a PEM file', "the profile's, or the system's").describe(
+        "Authorities that sign the peer's TLS certificate.",
+      ),
       serverName: text('a host name')
         .optional()
         .describe("Name to expect in the peer's TLS certificate instead of its host."),
@@ -312,7 +321,15 @@ export const settingsSchema = z
 export type Settings = z.output<typeof settingsSchema>;
 
 /** Settings that are each valid but not together, with the sentence that says so. */
-function contradictions({ kafka: { tls, sasl } }: Settings): [string, string][] {
+function contradictions({ kafka, fabric: { peer } }: Settings): [string, string][] {
+  const useless: [string, string][] =
+    peer.tlsEnabled === false && peer.tlsCa !== undefined
+      ? [['fabric.peer.tlsCa', 'it has no effect while fabric.peer.tlsEnabled is false']]
+      : [];
+  return [...useless, ...kafkaContradictions(kafka)];
+}
+
+function kafkaContradictions({ tls, sasl }: Settings['kafka']): [string, string][] {
   const found: [string, string][] = [];
   for (const name of ['ca', 'certificate', 'key', 'serverName'] as const) {
     if (!tls.enabled && tls[name] !== undefined) {

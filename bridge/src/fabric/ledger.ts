@@ -34,7 +34,9 @@ import { blockOf, openBlockStream } from './deliver.ts';
 export interface FabricOptions {
   /** host:port of a peer of one's own organisation. */
   readonly endpoint: string;
-  /** PEM of the CA that signed the peer's TLS certificate; undefined connects without TLS. */
+  /** Default true. */
+  readonly tls?: boolean;
+  /** PEM of the CA that signed the peer's TLS certificate; undefined trusts the system's. */
   readonly tlsCa: Buffer | undefined;
   /** The name in the peer's TLS certificate, when it is not the endpoint's host. */
   readonly serverName?: string;
@@ -331,8 +333,8 @@ class GatewayLedger implements ConnectedLedger {
 }
 
 function createClient(options: FabricOptions): Client {
-  const { endpoint, tlsCa, serverName } = options;
-  const channel = tlsCa === undefined ? credentials.createInsecure() : credentials.createSsl(tlsCa);
+  const { endpoint, tls = true, tlsCa, serverName } = options;
+  const channel = tls ? credentials.createSsl(tlsCa) : credentials.createInsecure();
   return new Client(endpoint, channel, {
     'grpc.max_receive_message_length': GRPC_MESSAGE_BYTES_MAX,
     'grpc.max_send_message_length': GRPC_MESSAGE_BYTES_MAX,

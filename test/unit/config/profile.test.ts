@@ -135,6 +135,29 @@ describe('the connections', () => {
     });
   });
 
+  test('TLS is spoken with the peer unless somebody has said otherwise', () => {
+    const identity = { 'fabric.identity.mspId': 'M', 'fabric.identity.msp': 'msp' };
+    const tlsOf = (flags: Readonly<Record<string, string>>): boolean =>
+      fabricConnection(settings({ ...identity, ...flags })).tls;
+    const peer = { 'fabric.peer.endpoint': 'p:1' };
+    expect(tlsOf(peer)).toBe(true);
+    expect(tlsOf({ ...peer, 'fabric.peer.tlsEnabled': 'false' })).toBe(false);
+    json(sample({ url: 'grpc://p:1', tlsCACerts: undefined }));
+    const profile = { 'fabric.profile': 'profile.json' };
+    expect(tlsOf(profile)).toBe(false);
+    // The address in the profile says nothing of another peer.
+    expect(tlsOf({ ...profile, ...peer })).toBe(true);
+    expect(tlsOf({ ...profile, 'fabric.peer.tlsEnabled': 'true' })).toBe(true);
+    json(sample());
+    expect(tlsOf(profile)).toBe(true);
+    const both = { ...peer, 'fabric.peer.tlsEnabled': 'false', 'fabric.peer.tlsCa': 'ca.pem' };
+    expect(failure(() => tlsOf(both)).at).toHaveProperty(['fabric.peer.tlsCa']);
+  });
+
+  test('health and metrics are for this machine alone unless somebody has said otherwise', () => {
+    expect(settings({}).http).toEqual({ host: '127.0.0.1' });
+  });
+
   test('what is missing is told by the name of its setting', () => {
     const lack = (flags: Readonly<Record<string, string>>) =>
       Object.keys(failure(() => fabricConnection(settings(flags))).at);
