@@ -24,6 +24,8 @@ export interface Batch {
   versions: { key: string; offset: bigint; value: string | null }[];
   rejections: { offset: bigint; code: 'VALUE_NOT_JSON' }[];
   readonly last: bigint;
+  /** Rejections of the transaction before that this one had not seen: it repeats them. */
+  readonly unseen?: Batch['rejections'];
 }
 
 export interface Compared {
@@ -95,6 +97,7 @@ export class ReconcileWorld {
     for (const record of refused) {
       this.letter(partition, record, 'VALUE_NOT_JSON');
     }
+    const before = this.batches.findLast((b) => b.partition === partition && b.lane === lane);
     this.batches.push({
       partition,
       lane,
@@ -103,6 +106,7 @@ export class ReconcileWorld {
         .map(({ key, offset, value }) => ({ key: String(key), offset, value: text(value) })),
       rejections: refused.map(({ offset }) => ({ offset, code: 'VALUE_NOT_JSON' })),
       last: records.at(-1)?.offset ?? -1n,
+      unseen: this.random(2) === 0 ? [] : (before?.rejections ?? []),
     });
   }
 
@@ -191,7 +195,7 @@ export function layoutTransaction(partition: number, lanes = LANES): Transaction
 }
 
 export function batchTransaction(batch: Batch, index: number): TransactionSpec {
-  const { partition, lane, versions, rejections, last } = batch;
+  const { partition, lane, versions, rejections, last, unseen = [] } = batch;
   const byKey = new Map<string, Version[]>();
   for (const { key, offset, value } of versions) {
     const document = value === null ? null : Buffer.from(value);
@@ -215,7 +219,12 @@ export function batchTransaction(batch: Batch, index: number): TransactionSpec {
   return {
     txId: `tx${index}`,
     args: ['submitBatch', header],
-    response: encodeReceipt({ offset: last, applied, repeated: 0, rejections }),
+    response: encodeReceipt({
+      offset: last,
+      applied,
+      repeated: 0,
+      rejections: [...unseen, ...rejections],
+    }),
     writes: {
       [CHAINCODE]: [...byKey].map(([key, all]) => ({ key, value: encodeEnvelope(writer, all) })),
     },
