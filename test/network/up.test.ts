@@ -164,7 +164,10 @@ describe('deploy', () => {
       '\nFixture.prototype.get = async () => "upgraded";\n',
     );
     const result = await deploy();
-    expect(result.stdout).toContain('Chaincode fixture 1.0.0, sequence 2: upgraded.');
+    expect([result.stdout, result.stderr]).toEqual([
+      'Chaincode fixture 1.0.0, sequence 2: upgraded.\n',
+      expect.anything(),
+    ]);
     expect(await get(await describeNetwork(dir), 'kept')).toBe('upgraded');
     expect(markedNames(dir)).toEqual(ALL);
   });
