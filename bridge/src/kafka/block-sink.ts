@@ -70,7 +70,9 @@ export function createBlockSink(
         const message = `Another publisher writes to ${options.blocksTopic}, or Kafka timed out.`;
         throw new ShuttleError('PUBLISHER_FENCED', message, { cause: error, at });
       }
-      throw what === 'open' ? toKafkaError(error, client.options.brokers) : failed(error, at);
+      const named = toKafkaError(error, client.options.brokers);
+      // What this topic never takes is no outage that a new producer would mend.
+      throw what === 'open' || named.code === 'TOPIC_UNFIT' ? named : failed(error, at);
     } finally {
       clearTimeout(timer);
       busy = false;

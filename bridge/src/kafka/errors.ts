@@ -23,6 +23,8 @@ const REFUSED_TYPES = new Set([
 ]);
 
 const MISSING_TYPES = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION']);
+/** A record that this topic will never take; trying again would be for ever. */
+const UNFIT_TYPES = new Set(['INVALID_TIMESTAMP']);
 const FENCED_TYPES = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED']);
 /** kafkajs has no name for PRODUCER_FENCED. */
 const FENCED_CODE = 90;
@@ -62,6 +64,9 @@ function codeOf({ name, type, code, message }: ErrorLike): ErrorCode | null {
   if (type !== undefined && MISSING_TYPES.has(type)) {
     return 'TOPIC_MISSING';
   }
+  if (type !== undefined && UNFIT_TYPES.has(type)) {
+    return 'TOPIC_UNFIT';
+  }
   const text = name?.startsWith('Kafka') ? message : '';
   if (TLS_REFUSAL.test(`${typeof code === 'string' ? code : ''} ${text}`)) {
     return 'KAFKA_REFUSED';
@@ -72,6 +77,7 @@ function codeOf({ name, type, code, message }: ErrorLike): ErrorCode | null {
 const SENTENCES: Partial<Record<ErrorCode, string>> = {
   KAFKA_REFUSED: 'Kafka refused the client',
   TOPIC_MISSING: 'Kafka does not know the topic',
+  TOPIC_UNFIT: 'Kafka does not take a record',
 };
 
 /** Names an error of kafkajs; what Shuttle named already stays as it is. */

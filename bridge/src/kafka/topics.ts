@@ -44,9 +44,23 @@ export function sourceTopicSpecs(topics: readonly string[]): readonly TopicSpec[
   }));
 }
 
+/** By which brokers refuse timestamps that are far from now; each release knows some of them. */
+const TIMESTAMP_BOUNDS = [
+  'message.timestamp.before.max.ms',
+  'message.timestamp.after.max.ms',
+  'message.timestamp.difference.max.ms',
+];
+const NO_BOUND = (2n ** 63n - 1n).toString();
+
+/** What the source took, its dead letters have to take too, with the same timestamp. */
+function anyTimestamp(known: ReadonlyMap<string, string>): Record<string, string> {
+  const bounds = TIMESTAMP_BOUNDS.filter((name) => known.has(name));
+  return Object.fromEntries(bounds.map((name) => [name, NO_BOUND]));
+}
+
 /** Dead letters keep their records for ever, and hold whatever the source topic holds. */
 export function deadLetterSpecs(sources: ReadonlyMap<string, TopicFacts>): readonly TopicSpec[] {
-  return [...sources].map(([source, { partitions, batchBytesMax }]) => {
+  return [...sources].map(([source, { partitions, batchBytesMax, settings }]) => {
     const batchBytesMin = batchBytesMax + COPY_MARGIN_BYTES;
     return {
       name: deadLetterTopic(source),
@@ -56,6 +70,7 @@ export function deadLetterSpecs(sources: ReadonlyMap<string, TopicFacts>): reado
         'retention.ms': '-1',
         'retention.bytes': '-1',
         'message.timestamp.type': 'CreateTime',
+        ...anyTimestamp(settings),
         'max.message.bytes': String(batchBytesMin),
       },
       required: { batchBytesMin, settings: { 'message.timestamp.type': 'CreateTime' } },

@@ -23,6 +23,7 @@ describe('an error of kafkajs', () => {
     ['KAFKA_REFUSED', kafkajsError({ code: 'SELF_SIGNED_CERT_IN_CHAIN' })],
     ['TOPIC_MISSING', kafkajsError({ type: 'UNKNOWN_TOPIC_OR_PARTITION' })],
     ['KAFKA_UNREACHABLE', kafkajsError({ name: 'KafkaJSConnectionError', code: 'ECONNREFUSED' })],
+    ['TOPIC_UNFIT', kafkajsError({}, kafkajsError({ type: 'INVALID_TIMESTAMP' }))],
     ['KAFKA_UNREACHABLE', 'not even an error'],
     ['CODEC_MISSING', kafkajsError({}, new ShuttleError('CODEC_MISSING', 'codec 9'))],
   ])('is named %s', (code, error) => {
@@ -150,6 +151,14 @@ describe('a topic', () => {
       partitions: 3,
       settings: { 'max.message.bytes': String(500 + 65_536), 'retention.ms': '-1' },
     });
+  });
+
+  it('takes every timestamp that the source took, in the words of the broker', () => {
+    const bound = 'message.timestamp.after.max.ms';
+    const [letters] = deadLetterSpecs(new Map([['src', facts({ [bound]: '3600000' }, 3, 500)]]));
+    expect(letters?.settings).toMatchObject({ [bound]: '9223372036854775807' });
+    const [older] = deadLetterSpecs(new Map([['src', facts({}, 3, 500)]]));
+    expect(Object.keys(older?.settings ?? {}).join()).not.toContain('timestamp.after');
   });
 
   it('is created by hand with the command that is told', () => {
