@@ -65,7 +65,7 @@ export interface Source {
   read(at: TopicPartition, offset: bigint): Promise<SourceRecord | null>;
   /** The group's acked offset of each partition that has one. */
   acks(): Promise<readonly (TopicPartition & { offset: bigint; metadata: string })[]>;
-  /** Leaves the group. */
+  /** Leaves the group; acks that Kafka has not taken by then resolve false. */
   close(): Promise<void>;
 }
 

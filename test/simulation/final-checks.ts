@@ -5,6 +5,7 @@ import type { PublishSummary } from '@shuttle/bridge/dist/publish/publish.js';
 import { partitionName, type SourceRecord } from '@shuttle/bridge/dist/values.js';
 import { CODES, type Committed } from './fabric/channel.ts';
 import type { Ending } from './instances.ts';
+import { FORGETTING } from './plan.ts';
 import { Broken, type Fact } from './truth.ts';
 import type { World } from './world.ts';
 
@@ -71,7 +72,6 @@ function checkHistory(world: World): void {
 
 /** After an orderly stop the group knows how far everything is, unless it was made to forget. */
 function checkAcks({ group, sources, network }: World): void {
-  const FORGETTING = ['offsets lost', 'offsets moved back', 'ack of another ledger'] as const;
   if (FORGETTING.some((fault) => network.counts.has(fault))) {
     return;
   }

@@ -4,6 +4,8 @@
  */
 import { ShuttleError } from '@shuttle/bridge/dist/errors.js';
 import type { Clock } from '@shuttle/bridge/dist/ports.js';
+import type { Figures } from '@shuttle/bridge/dist/system/meter.js';
+import { createReadiness } from '@shuttle/bridge/dist/system/readiness.js';
 import type { Network, Side } from './network.ts';
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -42,6 +44,8 @@ export class Host {
   readonly clock: Clock;
   readonly deps: HostDeps;
   alive = true;
+  /** Why the process is not ready; an empty list when it is. */
+  readonly ready: () => Promise<readonly string[]>;
   /** Settles when the process is killed. */
   readonly died: Promise<void>;
   private readonly death: Death | null;
@@ -62,6 +66,12 @@ export class Host {
       sleep: (ms, signal) => this.sleep(ms, signal),
       random: () => deps.random.next(),
     };
+    this.ready = createReadiness({
+      figures: () => ({ stops: [] }) as unknown as Figures,
+      meter: { reachable: () => undefined },
+      clock: this.clock,
+      ask: { kafka: () => this.ping('kafka'), fabric: () => this.ping('fabric') },
+    });
   }
 
   /** kill -9: what was sent may still arrive, nothing is ever heard again. */
@@ -141,6 +151,11 @@ export class Host {
         });
       });
     });
+  }
+
+  private ping(side: Side): Promise<void> {
+    const lost = (): Error => new Error('silence');
+    return this.call({ side, name: 'ping', effect: () => undefined, timeoutMs: 5_000, lost });
   }
 
   private sleep(ms: number, signal?: AbortSignal): Promise<void> {

@@ -201,4 +201,18 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'changes: header !== null && action !== null ?',
     why: 'changes are published that never took effect',
   },
+  {
+    name: 'always ready',
+    file: 'bridge/dist/system/readiness.js',
+    find: 'return answered ? [] : [`${side} is unreachable`];',
+    replace: 'return [];',
+    why: 'health says UP with Kafka and Fabric both down',
+  },
+  {
+    name: 'a stop waits for Kafka',
+    file: 'bridge/dist/ingest/ingest.js',
+    find: 'await Promise.race([this.ackAll(), clock.sleep(ACK_PATIENCE_MS, over.signal)]);',
+    replace: 'await this.ackAll();',
+    why: 'while Kafka is away the process has to be killed',
+  },
 ];

@@ -28,7 +28,9 @@ export const FAULTS = [
   'ack of another ledger',
   'other settings',
   'compaction',
+  'retention',
   'aborted producer',
+  'busy peer',
   'late submit',
   'dropped submit',
   'submit ordered twice',
@@ -62,7 +64,10 @@ export class Network {
   private readonly random: Random;
   private readonly story: Story;
   private readonly faults: CallFaults;
+  /** Until when a side is away. */
   private readonly down = new Map<Side, number>();
+  /** Told of each outage that begins. */
+  onOutage: (side: Side, forMs: number) => void = () => undefined;
 
   constructor(scheduler: Scheduler, random: Random, story: Story, faults: CallFaults) {
     this.scheduler = scheduler;
@@ -107,17 +112,19 @@ export class Network {
   }
 
   isDown(side: Side): boolean {
-    return (this.down.get(side) ?? 0) > 0;
+    return (this.down.get(side) ?? 0) > this.scheduler.nowMs;
   }
 
   /** Nobody reaches the side for so long. */
   outage(side: Side, forMs: number): void {
     this.happened(`${side} outage`);
     this.story.tell(side, () => `is away for ${Math.round(forMs)} ms`);
-    this.down.set(side, (this.down.get(side) ?? 0) + 1);
-    this.scheduler.after(forMs, () => {
-      this.down.set(side, (this.down.get(side) ?? 0) - 1);
-      this.story.tell(side, () => 'is back');
-    });
+    this.down.set(side, Math.max(this.down.get(side) ?? 0, this.scheduler.nowMs + forMs));
+    this.onOutage(side, forMs);
+  }
+
+  /** Both sides answer again. */
+  restore(): void {
+    this.down.clear();
   }
 }

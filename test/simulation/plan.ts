@@ -18,6 +18,7 @@ export const MOMENTS = [
   'ack of another ledger',
   'other settings',
   'compaction',
+  'retention',
   'lagging peer',
   'slow orderer',
   'another publisher',
@@ -50,8 +51,15 @@ export interface Plan {
   readonly moments: readonly { readonly atMs: number; readonly fault: Moment }[];
 }
 
+/** After these the group does not know any more what is finished. */
+export const FORGETTING: readonly Fault[] = [
+  'offsets lost',
+  'offsets moved back',
+  'ack of another ledger',
+];
+
 /** One in so many seeds is left without its blocks topic. */
-const EMPTIED_SHARE = 0.06;
+const EMPTIED_SHARE = 0.1;
 
 export function planOf(seed: number): Plan {
   const random = new Random(`plan/${seed}`);
@@ -64,7 +72,7 @@ export function planOf(seed: number): Plan {
     spanMs: faultsMs * (0.6 + random.next() * 0.4),
     keys: random.int(1, 10),
     keyExpression: random.pick(['', '/id'] as const),
-    refused: rate(0.2),
+    refused: rate(0.3),
     tombstones: rate(0.2),
     transactional: rate(0.6),
     batchBytes,
@@ -90,7 +98,8 @@ export function planOf(seed: number): Plan {
     cut: { transactionsMax: random.int(1, 10), timeoutMs: random.int(50, 400) },
     calls: { lostRequest: rate(0.04), lostAnswer: rate(0.06), slow: rate(0.05) },
     ledger: {
-      late: rate(0.15),
+      busy: rate(0.1),
+      late: rate(0.25),
       dropped: rate(0.08),
       twice: rate(0.1),
       invalid: rate(0.08),
@@ -116,5 +125,7 @@ function momentsOf(random: Random, faultsMs: number): Plan['moments'] {
       moments.push({ atMs, fault });
     }
   }
-  return moments;
+  // What the group has forgotten cannot be told from what retention has taken: that must stop.
+  const forgets = moments.some(({ fault }) => FORGETTING.includes(fault));
+  return forgets ? moments.filter(({ fault }) => fault !== 'retention') : moments;
 }

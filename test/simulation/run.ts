@@ -12,6 +12,8 @@ import { World } from './world.ts';
 export const DRAIN_MS_MAX = 150_000;
 /** Virtual time that an orderly stop may take. */
 const STOP_MS_MAX = 60_000;
+/** In so many seeds a side is away while all processes are told to stop. */
+const AWAY_AT_STOP_SHARE = 0.25;
 /** Virtual time for a run to the end that has nothing left to do. */
 const ONCE_MORE_MS_MAX = 60_000;
 /** What is still under way to the ordering service or to a peer arrives within so long. */
@@ -131,10 +133,13 @@ class Supervisor {
     this.drainMs = Math.max(0, scheduler.nowMs - plan.faultsMs);
   }
 
-  /** An orderly stop of everything ends soon. */
+  /** An orderly stop of everything ends soon, even when a side is away. */
   private async close(): Promise<void> {
-    const { scheduler } = this.world;
+    const { scheduler, network } = this.world;
     this.isClosing = true;
+    if (this.random.chance(AWAY_AT_STOP_SHARE)) {
+      network.outage(this.random.pick(['kafka', 'fabric'] as const), 2 * STOP_MS_MAX);
+    }
     for (const process of this.running.values()) {
       process.stop();
     }
@@ -143,6 +148,7 @@ class Supervisor {
       const names = [...this.running.keys()].join(', ');
       this.world.fail(new Broken('stops', `${names} did not stop`));
     }
+    network.restore();
   }
 
   /**

@@ -12,6 +12,9 @@ export interface Hands {
   otherSettings(): void;
 }
 
+/** A frozen member may commit what it knew so long ago. */
+const RECENT_MS = 25_000;
+
 export function bring(world: World, fault: Moment, hands: Hands, random: Random): void {
   const { network, story, group } = world;
   const count = (what: string): void => {
@@ -21,7 +24,7 @@ export function bring(world: World, fault: Moment, hands: Hands, random: Random)
   switch (fault) {
     case 'kafka outage':
     case 'fabric outage':
-      network.outage(fault === 'kafka outage' ? 'kafka' : 'fabric', random.int(300, 8_000));
+      network.outage(fault === 'kafka outage' ? 'kafka' : 'fabric', random.int(300, 12_000));
       return;
     case 'crash':
       anyHost(world, random)?.kill('at a moment');
@@ -58,6 +61,9 @@ export function bring(world: World, fault: Moment, hands: Hands, random: Random)
     case 'compaction':
       compact(world, random, count);
       return;
+    case 'retention':
+      retain(world, random, count);
+      return;
     case 'lagging peer':
       lag(world, random, count);
       return;
@@ -66,8 +72,7 @@ export function bring(world: World, fault: Moment, hands: Hands, random: Random)
       return;
     case 'blocks topic emptied':
       count('');
-      world.isEmptied = true;
-      world.blocks.empty();
+      loseBlocks(world, random);
   }
 }
 
@@ -88,9 +93,37 @@ function slow({ channel, scheduler }: World, random: Random, count: (what: strin
   });
 }
 
+/** Whoever publishes at that moment may go on, and be none the wiser before its next start. */
+function loseBlocks(world: World, random: Random): void {
+  world.isEmptied = true;
+  world.blocks.truncate(world.blocks.end);
+  for (const host of world.hosts) {
+    if (host.name.startsWith('publish') && random.chance(0.7)) {
+      host.kill('while its topic is emptied');
+    }
+  }
+}
+
+/** Retention is slow: it takes only what every ack of the last while has had behind it. */
+function retain(world: World, random: Random, count: (what: string) => void): void {
+  const log = random.pick(world.sources);
+  const recent = world.ackLog.filter(
+    ({ at, atMs }) =>
+      partitionName(at) === partitionName(log) && atMs > world.scheduler.nowMs - RECENT_MS,
+  );
+  const current = world.group.offsets.get(partitionName(log));
+  const acked = [...recent.map(({ offset }) => offset.offset), current?.offset ?? 0n];
+  const to = acked.reduce((least, offset) => (offset < least ? offset : least), log.stableEnd);
+  if (to > log.logStart) {
+    count(`${partitionName(log)} begins at ${to}`);
+    log.truncate(to);
+  }
+}
+
 /** Everything that was brought and lasts, taken away. */
 export function relieve(world: World): void {
   world.network.faulty = false;
+  world.network.restore();
   world.channel.slowMs = 0;
   for (const peer of world.channel.peers) {
     peer.lagMs = 0;

@@ -7,7 +7,7 @@ import type { Host } from './host.ts';
 import { Group, type GroupOffset } from './kafka/group.ts';
 import { type PartitionLog, Topics } from './kafka/log.ts';
 import { Coordinator } from './kafka/producers.ts';
-import { Network } from './network.ts';
+import { Network, type Side } from './network.ts';
 import type { Plan } from './plan.ts';
 import { Random } from './random.ts';
 import { Scheduler } from './scheduler.ts';
@@ -18,6 +18,9 @@ import { Workload } from './workload.ts';
 export const STREAM = 'cluster';
 export const PREFIX = 'shuttle';
 const OUTPUT_PARTITIONS = 2;
+/** An answer about readiness is good for 5 s: it is asked for when no older one is left. */
+const ASK_AFTER_MS = 5_200;
+const ANSWER_MS_MAX = 3_100;
 
 export interface WorldOptions {
   readonly isTold: boolean;
@@ -42,7 +45,11 @@ export class World {
   /** Processes that live. */
   readonly hosts = new Set<Host>();
   /** What the group was told of each partition, oldest first. */
-  readonly ackLog: { readonly at: TopicPartition; readonly offset: GroupOffset }[] = [];
+  readonly ackLog: {
+    readonly at: TopicPartition;
+    readonly offset: GroupOffset;
+    readonly atMs: number;
+  }[] = [];
   /** The first promise that was seen broken. */
   broken: Broken | null = null;
   /** The blocks topic has lost its records: no publisher may go on. */
@@ -72,9 +79,24 @@ export class World {
     this.workload = new Workload(plan.workload, deps);
     this.channel.onBlock = (_, transactions) => this.watch(() => truth.committed(transactions));
     this.group.onAck = (at, offset) => {
-      this.ackLog.push({ at, offset });
+      this.ackLog.push({ at, offset, atMs: scheduler.nowMs });
       this.watch(() => truth.acked(at, offset.offset));
     };
+    network.onOutage = (side, forMs) => {
+      scheduler.after(ASK_AFTER_MS, () => {
+        for (const host of forMs > ASK_AFTER_MS + ANSWER_MS_MAX ? this.hosts : []) {
+          void this.askReadiness(host, side);
+        }
+      });
+    };
+  }
+
+  /** While a side is away, no process may say that it is ready. */
+  private async askReadiness(host: Host, side: Side): Promise<void> {
+    const reasons = await host.ready();
+    if (this.network.isDown(side) && !reasons.includes(`${side} is unreachable`)) {
+      this.fail(new Broken('readiness', `${host.name} is ready, though ${side} is away`));
+    }
   }
 
   /** Looks at something that must hold; what does not ends the run. */

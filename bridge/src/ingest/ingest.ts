@@ -13,6 +13,9 @@ import { createWindow } from './window.ts';
 /** In-flight batches get this long to finish at an orderly stop. */
 const STOP_PATIENCE_MS = 20_000;
 
+/** The last acks of an orderly stop get this long. */
+const ACK_PATIENCE_MS = 5_000;
+
 /** With every own partition stopped, the run ends after so many ack intervals. */
 const IDLE_TICKS_MAX = 5;
 
@@ -66,19 +69,21 @@ class IngestRun {
     if (signal.aborted) {
       stop();
     }
+    let acks: Promise<void> = Promise.resolve();
     try {
       const context = await this.prepare();
       if (context !== null) {
-        const acks = this.ackRegularly();
+        acks = this.ackRegularly();
         await this.follow(context);
         await this.settle();
-        await acks;
       }
     } finally {
       signal.removeEventListener('abort', stop);
       this.end.abort();
       this.abort.abort();
       await this.deps.source.close();
+      // What Kafka has not taken until then is given up with the source.
+      await acks;
     }
     if (this.error !== null) {
       throw this.error;
@@ -300,7 +305,10 @@ class IngestRun {
     this.deps.meter.buffered(sum('records'), sum('bytes'));
   }
 
-  /** Lets what is in flight finish, then acks for the last time. */
+  /**
+   * Lets what is in flight finish, then acks for the last time. While Kafka is away a stop does not
+   * wait for it: an ack that is not made costs only reading, the watermarks protect the rest.
+   */
   private async settle(): Promise<void> {
     const { clock } = this.deps;
     const untilMs = clock.now() + STOP_PATIENCE_MS;
@@ -308,6 +316,8 @@ class IngestRun {
     while (!still() && clock.now() < untilMs) {
       await clock.sleep(10);
     }
-    await this.ackAll();
+    const over = new AbortController();
+    await Promise.race([this.ackAll(), clock.sleep(ACK_PATIENCE_MS, over.signal)]);
+    over.abort();
   }
 }

@@ -30,6 +30,7 @@ const LATE_MS = 8_000;
 
 /** How often the ledger itself misbehaves, in [0, 1]. */
 export interface LedgerFaults {
+  readonly busy: number;
   readonly late: number;
   readonly dropped: number;
   readonly twice: number;
@@ -163,6 +164,10 @@ export class SimulatedLedger implements Ledger {
   ): Promise<Envelope> {
     const { channel, host } = this.deps;
     const { network, scheduler } = host.deps;
+    if (network.faulty && this.deps.random.chance(this.deps.faults.busy)) {
+      network.happened('busy peer');
+      throw gatewayError(status.UNKNOWN, 'too many requests for the gateway');
+    }
     const proposal = this.proposal(txId, transient);
     const endorsers = [this.gateway, channel.peers[2] ?? this.gateway];
     const [own, other] = await Promise.all(

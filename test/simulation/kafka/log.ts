@@ -124,11 +124,12 @@ export class PartitionLog {
     this.entries = this.entries.filter(({ record }) => !offsets.has(record.offset));
   }
 
-  /** Removes everything, as retention does in the end; offsets go on from where they were. */
-  empty(): void {
-    this.lost = [...this.lost, ...this.entries];
-    this.entries = [];
-    this.logStart = this.end;
+  /** Removes all before an offset, as retention does; offsets go on from where they were. */
+  truncate(logStart: bigint): void {
+    const index = this.indexOf(logStart);
+    this.lost = [...this.lost, ...this.entries.slice(0, index)];
+    this.entries = this.entries.slice(index);
+    this.logStart = logStart;
     this.changed();
   }
 

@@ -41,6 +41,7 @@ export class SimulatedSource implements Source {
   private epoch = 0;
   private reachable = true;
   private closed = false;
+  private acking: Promise<unknown> = Promise.resolve();
   private waiting: (() => void)[] = [];
 
   constructor(host: Host, cluster: Topics, group: Group, options: SourceOptions) {
@@ -250,7 +251,14 @@ export class SimulatedSource implements Source {
     }
   }
 
-  async ack(owned: Owned, offset: bigint, metadata: string): Promise<boolean> {
+  /** One at a time, as the adapter does: an older ack must not arrive behind a newer one. */
+  ack(owned: Owned, offset: bigint, metadata: string): Promise<boolean> {
+    const mine = this.acking.then(() => this.ackUntilTaken(owned, offset, metadata));
+    this.acking = mine;
+    return mine;
+  }
+
+  private async ackUntilTaken(owned: Owned, offset: bigint, metadata: string): Promise<boolean> {
     const { topic, partition } = owned;
     while (this.own(owned) !== null) {
       const memberId = this.memberId ?? '';
