@@ -13,7 +13,7 @@ export interface Hands {
 }
 
 /** A frozen member may commit what it knew so long ago. */
-const RECENT_MS = 25_000;
+const RECENT_MS = 15_000;
 
 export function bring(world: World, fault: Moment, hands: Hands, random: Random): void {
   const { network, story, group } = world;
