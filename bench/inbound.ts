@@ -42,7 +42,11 @@ interface ReadyBatch {
 /** (b) Ready-made batches straight through the gateway, one in flight on each lane. */
 export async function measureCeiling(world: World, records: number): Promise<number> {
   const at = { topic: `ceiling-${makeRun()}`, partition: 0 };
-  const layout = await world.ledger.openPartition('bench', at, LANES, '');
+  const layout = await world.ledger.openPartition('bench', at, {
+    partitions: 2,
+    lanes: LANES,
+    keyExpressionDigest: '',
+  });
   const lanes = makeBatches(at.topic, records, layoutDigest(layout));
   const startMs = performance.now();
   await Promise.all(

@@ -112,6 +112,14 @@ export interface BlockSink {
   close(): Promise<void>;
 }
 
+/** How a partition is opened. */
+export interface Opening {
+  /** How many partitions the topic has now. */
+  readonly partitions: number;
+  readonly lanes: number;
+  readonly keyExpressionDigest: string;
+}
+
 /**
  * The ledger behind one peer of one's own organisation.
  *
@@ -122,12 +130,7 @@ export interface Ledger {
   /** Layout and watermarks of the submitter's own MSP, from the own organisation's peers only. */
   getPartition(stream: string, at: TopicPartition): Promise<PartitionState>;
   /** Writes the layout if there is none; answers the one that stands. */
-  openPartition(
-    stream: string,
-    at: TopicPartition,
-    lanes: number,
-    keyExpressionDigest: string,
-  ): Promise<Layout>;
+  openPartition(stream: string, at: TopicPartition, opening: Opening): Promise<Layout>;
   /**
    * Submits one batch and waits for its commit.
    *

@@ -5,7 +5,7 @@
  * each record is decided once and in order, because the watermark moves in the same transaction.
  */
 import { Context, Contract, Returns, Transaction } from 'fabric-contract-api';
-import { type Batch, batchEvent, checkLanes, decodeBatch } from './batch.ts';
+import { batchEvent, checkLanes, decodeBatch } from './batch.ts';
 import {
   checkRecord,
   parseShared,
@@ -17,22 +17,27 @@ import {
 } from './claims.ts';
 import { checkDocument, utf8Text, VersionsByKey } from './documents.ts';
 import {
-  belongsTo,
+  laneKey,
   type PartitionIdentity,
+  parseCut,
   parseIdentity,
-  parseLayout,
+  parseOffset,
+  parsePartitions,
   partitionId,
+  readLane,
   readLayout,
+  requireBelow,
+  requireCut,
+  requireOpened,
+  requireOwn,
   writeLayout,
 } from './layout.ts';
 import {
   type Claim,
-  decodeWatermark,
   encodeClaims,
   encodeLayout,
   encodePartitionState,
   encodeWatermark,
-  type Layout,
   WATERMARK_TYPE,
   type Watermark,
 } from './ledger.ts';
@@ -44,7 +49,6 @@ import { effectiveWatermark, placeBatch } from './watermark.ts';
 import {
   encodeReceipt,
   encodeRecords,
-  layoutDigest,
   type RecordRefusalCode,
   type Rejection,
   sha256Hex,
@@ -119,28 +123,71 @@ export class BatchContract extends Contract {
     stream: string,
     topic: string,
     partition: string,
+    partitions: string,
     lanes: string,
     hashVersion: string,
     keyExpressionDigest: string,
   ): Promise<string> {
     const state = openState(ctx);
     const identity = parseIdentity(stream, topic, partition, state.mspId);
-    const asked = parseLayout(identity, lanes, hashVersion, keyExpressionDigest);
+    const count = parsePartitions(partitions, identity);
+    const cut = parseCut(lanes, hashVersion, keyExpressionDigest);
     const id = partitionId(identity);
     const stored = await readLayout(state, id);
     if (stored === null) {
-      writeLayout(state, id, asked);
+      const first = { ...identity, partitions: count, ...cut, base: -1n };
+      writeLayout(state, id, first);
       await state.flush();
-      return encodeLayout(asked);
+      return encodeLayout(first);
     }
-    // The base is not asked for: it moves when lanes are cut anew.
-    if (encodeLayout({ ...asked, base: stored.base }) !== encodeLayout(stored)) {
+    requireOwn(stored, identity);
+    if (encodeLayout({ ...stored, ...cut }) !== encodeLayout(stored)) {
       throw new Refusal(
         'LAYOUT_MISMATCH',
         `The partition has another layout: ${encodeLayout(stored)}.`,
       );
     }
     return encodeLayout(stored);
+  }
+
+  /**
+   * Cuts a partition into other lanes, or by another key expression, at a position that it is
+   * drained at: every record below is finished, none from there on is begun. Whatever is in flight
+   * under the old layout is refused from then on. Asked for the cut that stands it writes nothing.
+   *
+   * @param drained - the first offset that is not finished
+   * @returns the layout, as encodeLayout() writes it
+   * @throws Refusal ARGUMENT_INVALID, LAYOUT_MISSING, LAYOUT_MISMATCH; NOT_DRAINED when a lane has
+   *   finished the record at `drained` or one behind it
+   */
+  @Transaction()
+  @Returns('string')
+  async relane(
+    ctx: Context,
+    stream: string,
+    topic: string,
+    partition: string,
+    drained: string,
+    lanes: string,
+    hashVersion: string,
+    keyExpressionDigest: string,
+  ): Promise<string> {
+    const state = openState(ctx);
+    const identity = parseIdentity(stream, topic, partition, state.mspId);
+    const position = parseOffset('drained', drained);
+    const cut = parseCut(lanes, hashVersion, keyExpressionDigest);
+    const id = partitionId(identity);
+    const stored = requireOpened(await readLayout(state, id), identity);
+    const next = { ...stored, ...cut, base: position - 1n };
+    if (encodeLayout({ ...next, base: stored.base }) === encodeLayout(stored)) {
+      return encodeLayout(stored);
+    }
+    for (let lane = 0; lane < stored.lanes; lane++) {
+      requireBelow(position, lane, effectiveWatermark(stored, await readLane(state, id, lane)));
+    }
+    writeLayout(state, id, next);
+    await state.flush();
+    return encodeLayout(next);
   }
 
   /**
@@ -161,13 +208,11 @@ export class BatchContract extends Contract {
     const { lane, after } = batch.header;
     const identity = { ...batch.header, mspId: state.mspId };
     const id = partitionId(identity);
-    const layout = requireLayout(await readLayout(state, id), identity, batch);
+    const layout = requireCut(await readLayout(state, id), identity, batch.header.layout);
     checkLanes(batch, layout.lanes);
 
-    const watermarkKey = state.compositeKey(WATERMARK_TYPE, [id, lane.toString()]);
-    const stored = await state.get(watermarkKey);
-    const watermark = stored === null ? null : decodeWatermark(utf8Text(stored));
-    const effective = effectiveWatermark(layout.base, watermark?.offset ?? null);
+    const watermark = await readLane(state, id, lane);
+    const effective = effectiveWatermark(layout, watermark);
     const placement = placeBatch(effective, after, batch.records);
     if (placement.kind === 'gap') {
       throw new Refusal(
@@ -186,7 +231,7 @@ export class BatchContract extends Contract {
     const refused = await this.applyRecords(state, id, identity, fresh, claims);
     const rejections = [...unseenRejections(watermark, after), ...refused];
     const last = fresh.at(-1) as WireRecord;
-    state.put(watermarkKey, Buffer.from(nextWatermark(state, last, rejections)));
+    state.put(laneKey(state, id, lane), Buffer.from(nextWatermark(state, last, rejections)));
     const applied = fresh.length - refused.length;
     state.emit(BATCH_EVENT, batchEvent(batch, fresh, applied));
     await state.flush();
@@ -343,33 +388,6 @@ async function replaceClaims(
   putClaims(state, next);
   await state.flush();
   return encodeClaims(next);
-}
-
-function requireLayout(layout: Layout | null, identity: PartitionIdentity, batch: Batch): Layout {
-  if (layout === null) {
-    throw new Refusal(
-      'LAYOUT_MISSING',
-      'The partition was never opened by the submitting organisation.',
-    );
-  }
-  requireOwn(layout, identity);
-  if (layoutDigest(layout) !== batch.header.layout) {
-    throw new Refusal(
-      'LAYOUT_MISMATCH',
-      `The batch was cut under another layout than ${encodeLayout(layout)}.`,
-    );
-  }
-  return layout;
-}
-
-// Short ids have 48 bits: a collision is not to be expected, but must not mix two partitions up.
-function requireOwn(layout: Layout, identity: PartitionIdentity): void {
-  if (!belongsTo(layout, identity)) {
-    throw new Refusal(
-      'LAYOUT_MISMATCH',
-      `The partition shares its short id with another one: ${encodeLayout(layout)}.`,
-    );
-  }
 }
 
 /**

@@ -1,10 +1,30 @@
-/** The layout of a partition: what openPartition may write, and where it stands on the ledger. */
-import { decodeLayout, encodeLayout, LAYOUT_TYPE, type Layout } from './ledger.ts';
+/** A partition on the ledger: its layout, its lanes' watermarks, and what is asked of them. */
+import { utf8Text } from './documents.ts';
+import {
+  decodeLayout,
+  decodeWatermark,
+  encodeLayout,
+  LAYOUT_TYPE,
+  type Layout,
+  WATERMARK_TYPE,
+  type Watermark,
+} from './ledger.ts';
 import { Refusal } from './refusal.ts';
 import type { State } from './state.ts';
-import { LANE_HASH_VERSION, LANES_MAX, NAME_BYTES_MAX, shortId } from './wire.ts';
+import {
+  LANE_HASH_VERSION,
+  LANES_MAX,
+  type LayoutSpec,
+  layoutDigest,
+  NAME_BYTES_MAX,
+  shortId,
+} from './wire.ts';
 
 const PARTITION_MAX = 2 ** 31 - 1;
+const OFFSET_MAX = 2n ** 63n - 1n;
+
+/** How a partition's records are spread over its lanes. */
+export type Cut = Omit<LayoutSpec, 'base'>;
 
 /** What a short id stands for. */
 export interface PartitionIdentity {
@@ -22,7 +42,7 @@ export function partitionId(of: PartitionIdentity): string {
 /** Reads the layout under a short id; null when the partition was never opened. */
 export async function readLayout(state: State, id: string): Promise<Layout | null> {
   const stored = await state.get(layoutKey(state, id));
-  return stored === null ? null : decodeLayout(Buffer.from(stored).toString('utf8'));
+  return stored === null ? null : decodeLayout(utf8Text(stored));
 }
 
 export function writeLayout(state: State, id: string, layout: Layout): void {
@@ -33,8 +53,18 @@ function layoutKey(state: State, id: string): string {
   return state.compositeKey(LAYOUT_TYPE, [id]);
 }
 
-/** Whether a layout is that of the partition, and not of another one with the same short id. */
-export function belongsTo(layout: Layout, identity: PartitionIdentity): boolean {
+/** The key of a lane's watermark. */
+export function laneKey(state: State, id: string, lane: number): string {
+  return state.compositeKey(WATERMARK_TYPE, [id, lane.toString()]);
+}
+
+/** Reads a lane's watermark; null when the lane has finished nothing yet. */
+export async function readLane(state: State, id: string, lane: number): Promise<Watermark | null> {
+  const stored = await state.get(laneKey(state, id, lane));
+  return stored === null ? null : decodeWatermark(utf8Text(stored));
+}
+
+function belongsTo(layout: Layout, identity: PartitionIdentity): boolean {
   return (
     layout.stream === identity.stream &&
     layout.topic === identity.topic &&
@@ -60,16 +90,11 @@ export function parseIdentity(
 }
 
 /**
- * The layout that openPartition is asked to write.
+ * The cut that openPartition or relane is asked for.
  *
  * @throws Refusal ARGUMENT_INVALID, or LAYOUT_MISMATCH for a hash that this chaincode does not know
  */
-export function parseLayout(
-  identity: PartitionIdentity,
-  lanes: string,
-  hashVersion: string,
-  keyExpressionDigest: string,
-): Layout {
+export function parseCut(lanes: string, hashVersion: string, keyExpressionDigest: string): Cut {
   const version = parseWhole('hashVersion', hashVersion, 0, Number.MAX_SAFE_INTEGER);
   if (version !== LANE_HASH_VERSION) {
     throw new Refusal(
@@ -84,12 +109,32 @@ export function parseLayout(
     );
   }
   return {
-    ...identity,
     lanes: parseWhole('lanes', lanes, 1, LANES_MAX),
     hashVersion: version,
     keyExpressionDigest,
-    base: -1n,
   };
+}
+
+/**
+ * How many partitions a topic has, one of which is this one.
+ *
+ * @throws Refusal ARGUMENT_INVALID
+ */
+export function parsePartitions(partitions: string, { partition }: PartitionIdentity): number {
+  return parseWhole('partitions', partitions, partition + 1, PARTITION_MAX);
+}
+
+/**
+ * An offset in decimal digits.
+ *
+ * @throws Refusal ARGUMENT_INVALID
+ */
+export function parseOffset(name: string, text: string): bigint {
+  const offset = /^(?:0|[1-9][0-9]{0,18})$/.test(text) ? BigInt(text) : OFFSET_MAX + 1n;
+  if (offset > OFFSET_MAX) {
+    throw new Refusal('ARGUMENT_INVALID', `${name} is not an offset from 0 to ${OFFSET_MAX}.`);
+  }
+  return offset;
 }
 
 /**
@@ -109,5 +154,57 @@ function checkName(name: string, text: string): void {
   const bytes = Buffer.byteLength(text);
   if (bytes === 0 || bytes > NAME_BYTES_MAX) {
     throw new Refusal('ARGUMENT_INVALID', `${name} is not 1 to ${NAME_BYTES_MAX} bytes long.`);
+  }
+}
+
+/** @throws Refusal LAYOUT_MISSING, LAYOUT_MISMATCH */
+export function requireOpened(layout: Layout | null, identity: PartitionIdentity): Layout {
+  if (layout === null) {
+    throw new Refusal(
+      'LAYOUT_MISSING',
+      'The partition was never opened by the submitting organisation.',
+    );
+  }
+  requireOwn(layout, identity);
+  return layout;
+}
+
+/** @throws Refusal LAYOUT_MISSING; LAYOUT_MISMATCH unless `digest` is the layout's own */
+export function requireCut(
+  stored: Layout | null,
+  identity: PartitionIdentity,
+  digest: string,
+): Layout {
+  const layout = requireOpened(stored, identity);
+  if (layoutDigest(layout) !== digest) {
+    throw new Refusal(
+      'LAYOUT_MISMATCH',
+      `The batch was cut under another layout than ${encodeLayout(layout)}.`,
+    );
+  }
+  return layout;
+}
+
+/** @throws Refusal NOT_DRAINED */
+export function requireBelow(drained: bigint, lane: number, finished: bigint): void {
+  if (finished >= drained) {
+    throw new Refusal(
+      'NOT_DRAINED',
+      `Lane ${lane} is finished up to offset ${finished}, which is not below ${drained}.`,
+    );
+  }
+}
+
+/**
+ * Short ids have 48 bits: a collision is not to be expected, but must not mix two partitions up.
+ *
+ * @throws Refusal LAYOUT_MISMATCH
+ */
+export function requireOwn(layout: Layout, identity: PartitionIdentity): void {
+  if (!belongsTo(layout, identity)) {
+    throw new Refusal(
+      'LAYOUT_MISMATCH',
+      `The partition shares its short id with another one: ${encodeLayout(layout)}.`,
+    );
   }
 }

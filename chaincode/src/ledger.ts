@@ -23,6 +23,8 @@ export interface Layout extends LayoutSpec {
   readonly topic: string;
   readonly partition: number;
   readonly mspId: string;
+  /** How many partitions the topic had when this one was opened. */
+  readonly partitions: number;
 }
 
 /** The last record that a lane finished, applied or rejected. */
@@ -60,6 +62,7 @@ export function encodeLayout(layout: Layout): string {
     topic: layout.topic,
     partition: layout.partition,
     mspId: layout.mspId,
+    partitions: layout.partitions,
     lanes: layout.lanes,
     hashVersion: layout.hashVersion,
     keyExpressionDigest: layout.keyExpressionDigest,
@@ -75,6 +78,7 @@ export function decodeLayout(json: string): Layout {
     topic: text(raw, 'topic'),
     partition: natural(raw, 'partition'),
     mspId: text(raw, 'mspId'),
+    partitions: natural(raw, 'partitions'),
     lanes: natural(raw, 'lanes'),
     hashVersion: natural(raw, 'hashVersion'),
     keyExpressionDigest: text(raw, 'keyExpressionDigest'),

@@ -15,8 +15,11 @@ export type Placement =
   | { readonly kind: 'new'; readonly from: number };
 
 /** The larger of the layout's base and the lane's own watermark, when it has one. */
-export function effectiveWatermark(base: bigint, watermark: bigint | null): bigint {
-  return watermark !== null && watermark > base ? watermark : base;
+export function effectiveWatermark(
+  { base }: { readonly base: bigint },
+  watermark: { readonly offset: bigint } | null,
+): bigint {
+  return watermark !== null && watermark.offset > base ? watermark.offset : base;
 }
 
 /**

@@ -44,6 +44,7 @@ export type TransactionRefusalCode =
   | 'REPEATED'
   | 'LAYOUT_MISMATCH'
   | 'LAYOUT_MISSING'
+  | 'NOT_DRAINED'
   | 'LANE_MISMATCH'
   | 'DIGEST_MISMATCH'
   | 'BATCH_INVALID'

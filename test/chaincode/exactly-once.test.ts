@@ -295,6 +295,7 @@ describe('openPartition', () => {
       topic: 't',
       partition: 0,
       mspId: 'Org1MSP',
+      partitions: 1,
       lanes: 1,
       hashVersion: 1,
       keyExpressionDigest: '',
@@ -315,15 +316,16 @@ describe('openPartition', () => {
   });
 
   test.each([
-    [['', 't', '0', '1', '1', '']],
-    [['s', 'x'.repeat(250), '0', '1', '1', '']],
-    [['s', 't', '-1', '1', '1', '']],
-    [['s', 't', '2147483648', '1', '1', '']],
-    [['s', 't', '01', '1', '1', '']],
-    [['s', 't', '0', '0', '1', '']],
-    [['s', 't', '0', '257', '1', '']],
-    [['s', 't', '0', '1e1', '1', '']],
-    [['s', 't', '0', '1', '1', 'abc']],
+    [['', 't', '0', '1', '1', '1', '']],
+    [['s', 'x'.repeat(250), '0', '1', '1', '1', '']],
+    [['s', 't', '-1', '1', '1', '1', '']],
+    [['s', 't', '2147483648', '2147483649', '1', '1', '']],
+    [['s', 't', '01', '2', '1', '1', '']],
+    [['s', 't', '1', '1', '1', '1', '']],
+    [['s', 't', '0', '1', '0', '1', '']],
+    [['s', 't', '0', '1', '257', '1', '']],
+    [['s', 't', '0', '1', '1e1', '1', '']],
+    [['s', 't', '0', '1', '1', '1', 'abc']],
   ])('refuses %j as ARGUMENT_INVALID', async (args) => {
     const answer = await network.submit({ fn: 'openPartition', args });
     expect(answer.text).toMatch(/^ARGUMENT_INVALID: /);
@@ -377,7 +379,8 @@ test('an envelope costs at most 64 bytes a record, superseded ones included', as
 
 test('a partition that shares its short id with another one is refused everywhere', async () => {
   const id = shortId('s', 't', 0, 'Org1MSP');
-  const other = { ...LAYOUT, stream: 'other', topic: 't', partition: 0, mspId: 'Org1MSP' };
+  const names = { stream: 'other', topic: 't', partition: 0, mspId: 'Org1MSP' };
+  const other = { ...LAYOUT, ...names, partitions: 1 };
   const value = Buffer.from(encodeLayout(other));
   const writes = [{ key: `\0layout\0${id}\0`, value }];
   network.ledger.commit([{ txId: 'x', seconds: 1, nanos: 0, reads: new Map(), writes }]);

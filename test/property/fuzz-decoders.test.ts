@@ -235,6 +235,7 @@ describe('what a client gives to the chaincode, or the ledger to the bridge', ()
   });
   const known = encodeLayout({
     ...layout,
+    partitions: 1,
     stream: 's',
     topic: 't',
     partition: 0,

@@ -18,7 +18,7 @@ import {
   type WireRecord,
 } from '@shuttle/chaincode/wire';
 import { ShuttleError } from '../../bridge/src/errors.ts';
-import type { Ledger, Receipt, Submitted } from '../../bridge/src/ports.ts';
+import type { Ledger, Opening, Receipt, Submitted } from '../../bridge/src/ports.ts';
 import type { LedgerIdentity, TopicPartition } from '../../bridge/src/values.ts';
 
 /** One committed version of a document. */
@@ -91,8 +91,7 @@ export class MemoryLedger implements Ledger {
   async openPartition(
     stream: string,
     at: TopicPartition,
-    lanes: number,
-    keyExpressionDigest: string,
+    { partitions, lanes, keyExpressionDigest }: Opening,
   ): Promise<Layout> {
     const id = this.id(stream, at);
     const { topic, partition } = at;
@@ -101,6 +100,7 @@ export class MemoryLedger implements Ledger {
       topic,
       partition,
       mspId: this.mspId,
+      partitions,
       lanes,
       hashVersion: 1,
       keyExpressionDigest,

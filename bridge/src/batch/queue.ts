@@ -56,6 +56,17 @@ export class LaneQueue {
     return this.items[this.start]?.record.offset ?? null;
   }
 
+  /** The record at an offset, or null when it is not queued. */
+  find(offset: bigint): SourceRecord | null {
+    for (let i = this.start; i < this.items.length; i++) {
+      const record = this.items[i]?.record;
+      if (record?.offset === offset) {
+        return record;
+      }
+    }
+    return null;
+  }
+
   push(item: Item): void {
     this.items.push(item);
     this.queuedBytes += item.bytes;

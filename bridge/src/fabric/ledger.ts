@@ -26,7 +26,7 @@ import { decodeBlock } from '../block/decode.ts';
 import { ShuttleError } from '../errors.ts';
 import { backOffMs, GRPC_KEEPALIVE_MS, GRPC_MESSAGE_BYTES_MAX } from '../limits.ts';
 import { Pending } from '../pending.ts';
-import type { Clock, Ledger, Receipt, Submitted } from '../ports.ts';
+import type { Clock, Ledger, Opening, Receipt, Submitted } from '../ports.ts';
 import type { LedgerIdentity, TopicPartition } from '../values.ts';
 import { decodeAnswer, explain, mayLackChaincode, type Step } from './answers.ts';
 import { blockOf, openBlockStream } from './deliver.ts';
@@ -120,20 +120,10 @@ class GatewayLedger implements ConnectedLedger {
     return decodeAnswer('getWatermarks', bytes, decodePartitionState);
   }
 
-  async openPartition(
-    stream: string,
-    at: TopicPartition,
-    lanes: number,
-    keyExpressionDigest: string,
-  ): Promise<Layout> {
-    const args = [
-      stream,
-      at.topic,
-      String(at.partition),
-      String(lanes),
-      String(LANE_HASH_VERSION),
-      keyExpressionDigest,
-    ];
+  async openPartition(stream: string, at: TopicPartition, opening: Opening): Promise<Layout> {
+    const { partitions, lanes, keyExpressionDigest } = opening;
+    const numbers = [at.partition, partitions, lanes, LANE_HASH_VERSION];
+    const args = [stream, at.topic, ...numbers.map(String), keyExpressionDigest];
     const { result } = await this.submit('openPartition', args);
     return decodeAnswer('openPartition', result, decodeLayout);
   }

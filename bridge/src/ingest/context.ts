@@ -35,6 +35,9 @@ export interface IngestOptions extends CutLimits {
   readonly deadlineMs?: number;
 }
 
+/** By partition that was ever opened: how many partitions its topic had then. */
+export type PartitionCounts = ReadonlyMap<number, number>;
+
 /** A partition that stopped for good, and why. */
 export interface Stop extends TopicPartition {
   readonly error: ShuttleError;
@@ -61,5 +64,14 @@ export interface Context extends IngestDeps {
   readonly outage: Outage;
   /** Share of the buffers that one partition may use, given how many there are now. */
   readonly bufferShare: () => { readonly records: number; readonly bytes: number };
+  /** Readings of a topic's layouts that are under way: all partitions begin at one moment. */
+  readonly layoutReads: Map<string, Promise<PartitionCounts>>;
   readonly count: (what: keyof Omit<IngestSummary, 'stops'>, by: number) => void;
+}
+
+/** Names the ledger and the stream that an acked offset belongs to. */
+export function ackMetadata(context: Context): string {
+  const { channel, genesisHash, chaincode, mspId } = context.identity;
+  const { stream } = context.options;
+  return JSON.stringify({ v: 1, channel, genesis: genesisHash, chaincode, mspId, stream });
 }

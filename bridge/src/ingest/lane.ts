@@ -4,7 +4,7 @@ import { RECORD_REFUSALS, type Rejection } from '@shuttle/chaincode/wire';
 import { type Item, LaneQueue, type Refusal } from '../batch/queue.ts';
 import { CARRY_REFUSALS, ShuttleError } from '../errors.ts';
 import type { DeadLetter } from '../ports.ts';
-import type { TopicPartition } from '../values.ts';
+import type { SourceRecord, TopicPartition } from '../values.ts';
 import type { Context } from './context.ts';
 import { type Outcome, submitBatch } from './submit.ts';
 
@@ -22,8 +22,11 @@ export interface LaneHome extends TopicPartition {
   readonly moved: () => void;
   /** The lane cannot go on; stops the whole partition. */
   readonly failed: (error: unknown) => void;
-  /** A watermark was read that is beyond what the source has given; checks the source's end. */
-  readonly checkEnd: (watermark: bigint) => Promise<void>;
+  /**
+   * Compares a watermark that another transaction has moved with the source; `held` is the record
+   * at its offset, when the lane has it.
+   */
+  readonly checkMoved: (watermark: Watermark, held: SourceRecord | null) => Promise<void>;
 }
 
 export class Lane {
@@ -199,7 +202,7 @@ export class Lane {
 
   /** Another transaction has moved the watermark: what it covers is finished, the rest stays. */
   private async overtaken(watermark: Watermark): Promise<void> {
-    await this.home.checkEnd(watermark.offset);
+    await this.home.checkMoved(watermark, this.queue.find(watermark.offset));
     const { topic, partition } = this.home;
     this.context.log.info(
       { topic, partition, lane: this.number, offset: watermark.offset, tx_id: watermark.txId },

@@ -2,12 +2,12 @@
 import type { Layout, PartitionState, Watermark } from '@shuttle/chaincode/ledger';
 import { encodeRecords, LANE_HASH_VERSION, sha256Hex } from '@shuttle/chaincode/wire';
 import { carry } from '../batch/carry.ts';
-import { ShuttleError, toShuttleError } from '../errors.ts';
-import { backOffMs } from '../limits.ts';
-import type { Side } from '../outage.ts';
+import { ShuttleError } from '../errors.ts';
 import type { Assignment } from '../ports.ts';
-import { partitionName, type TopicPartition } from '../values.ts';
-import type { Context } from './context.ts';
+import { partitionName, type SourceRecord, type TopicPartition } from '../values.ts';
+import { ackMetadata, type Context } from './context.ts';
+import { awaitOlder } from './older-partitions.ts';
+import { persist } from './persist.ts';
 
 export interface Opened {
   readonly layout: Layout;
@@ -15,13 +15,6 @@ export interface Opened {
   readonly watermarks: readonly (Watermark | null)[];
   /** The first offset to read. */
   readonly start: bigint;
-}
-
-/** Names the ledger and the stream that an acked offset belongs to. */
-export function ackMetadata(context: Context): string {
-  const { channel, genesisHash, chaincode, mspId } = context.identity;
-  const { stream } = context.options;
-  return JSON.stringify({ v: 1, channel, genesis: genesisHash, chaincode, mspId, stream });
 }
 
 /**
@@ -37,8 +30,7 @@ export async function openPartition(
   assignment: Assignment,
   live: () => boolean,
 ): Promise<Opened | null> {
-  const read = () => readOrWriteLayout(context, assignment);
-  const state = await persist(context, 'fabric', live, read);
+  const state = await readOrWriteLayout(context, assignment, live);
   if (state === null) {
     return null;
   }
@@ -61,44 +53,33 @@ export async function openPartition(
 async function readOrWriteLayout(
   context: Context,
   at: TopicPartition,
-): Promise<{ layout: Layout; watermarks: PartitionState['watermarks'] }> {
+  live: () => boolean,
+): Promise<{ layout: Layout; watermarks: PartitionState['watermarks'] } | null> {
   const { ledger, options, keyExpression } = context;
-  const state = await ledger.getPartition(options.stream, at);
-  if (state.layout !== null) {
-    return { layout: state.layout, watermarks: state.watermarks };
+  const read = () => ledger.getPartition(options.stream, at);
+  const state = await persist(context, 'fabric', live, read);
+  if (state === null || state.layout !== null) {
+    return state === null || state.layout === null ? null : { ...state, layout: state.layout };
   }
-  const digest = keyExpression?.digest ?? '';
-  const layout = await ledger.openPartition(options.stream, at, options.lanes, digest);
+  const partitions = await awaitOlder(context, at, live);
+  if (partitions === null) {
+    return null;
+  }
+  const opening = {
+    partitions,
+    lanes: options.lanes,
+    keyExpressionDigest: keyExpression?.digest ?? '',
+  };
+  const open = () => ledger.openPartition(options.stream, at, opening);
+  const layout = await persist(context, 'fabric', live, open);
+  if (layout === null) {
+    return null;
+  }
   context.log.info(
     { topic: at.topic, partition: at.partition, lanes: layout.lanes },
     'opened a partition on the ledger',
   );
   return { layout, watermarks: [] };
-}
-
-/** Tries until it is answered, or until the partition is no longer ours. */
-async function persist<T>(
-  context: Context,
-  side: Side,
-  live: () => boolean,
-  call: () => Promise<T>,
-): Promise<T | null> {
-  const { clock, outage, signal } = context;
-  for (let attempt = 1; live(); attempt++) {
-    try {
-      const answer = await call();
-      outage.answered(side);
-      return answer;
-    } catch (caught) {
-      const error = toShuttleError(caught);
-      if (error.kind.retry === 'never') {
-        throw error;
-      }
-      outage.failed(side, error);
-    }
-    await clock.sleep(backOffMs(attempt, clock.random()), signal);
-  }
-  return null;
 }
 
 function checkLayout(context: Context, at: TopicPartition, layout: Layout): void {
@@ -125,7 +106,7 @@ function checkLayout(context: Context, at: TopicPartition, layout: Layout): void
  *
  * @throws ShuttleError SOURCE_REWOUND
  */
-export async function checkEnd(
+async function checkEnd(
   context: Context,
   at: TopicPartition,
   watermark: bigint,
@@ -146,6 +127,30 @@ export async function checkEnd(
 }
 
 /**
+ * A watermark that another transaction has moved, in mid run: the source reaches beyond it, and its
+ * record is the source's. While Kafka does not answer, it is asked again.
+ *
+ * @param held - the record at the watermark's offset, when it has been read already
+ * @throws ShuttleError SOURCE_REWOUND, SOURCE_REPLACED
+ */
+export async function checkMoved(
+  context: Context,
+  at: TopicPartition,
+  watermark: Watermark,
+  held: SourceRecord | null,
+  live: () => boolean,
+): Promise<void> {
+  if (held === null) {
+    await checkEnd(context, at, watermark.offset, live);
+  }
+  const read = async () => ({ record: await context.source.read(at, watermark.offset) });
+  const found = held === null ? await persist(context, 'kafka', live, read) : { record: held };
+  if (found !== null && found.record !== null) {
+    checkFingerprint(context, at, watermark, found.record);
+  }
+}
+
+/**
  * While the source still holds the record of a watermark, it must be the one that the ledger
  * finished. Otherwise the topic is another one of the same name, and its records would be taken
  * for finished ones.
@@ -157,25 +162,37 @@ async function checkFingerprints(
   assignment: Assignment,
   { layout, watermarks }: Pick<Opened, 'layout' | 'watermarks'>,
 ): Promise<true> {
-  const { topic, partition, logStart } = assignment;
+  const { logStart } = assignment;
   for (const watermark of watermarks) {
-    const retained = watermark !== null && watermark.offset >= logStart;
-    const record = retained ? await context.source.read(assignment, watermark.offset) : null;
-    if (watermark === null || record === null) {
-      continue;
-    }
-    const carried = carry(record, layout.lanes, context.keyExpression);
-    const found = carried.kind === 'carried' ? sha256Hex(encodeRecords([carried.wire])) : null;
-    if (found !== watermark.sha256) {
-      throw new ShuttleError(
-        'SOURCE_REPLACED',
-        `Offset ${watermark.offset} of ${partitionName(assignment)} is not the record that the ` +
-          `ledger finished in transaction ${watermark.txId}.`,
-        { at: { topic, partition, offset: watermark.offset } },
-      );
+    // Those up to the base were made under another layout, by another key expression perhaps.
+    if (watermark !== null && watermark.offset > layout.base && watermark.offset >= logStart) {
+      const record = await context.source.read(assignment, watermark.offset);
+      if (record !== null) {
+        checkFingerprint(context, assignment, watermark, record);
+      }
     }
   }
   return true;
+}
+
+/** @throws ShuttleError SOURCE_REPLACED unless the watermark is of this record */
+function checkFingerprint(
+  context: Context,
+  at: TopicPartition,
+  watermark: Watermark,
+  record: SourceRecord,
+): void {
+  // The lane is no part of what travels, so any number of lanes does.
+  const carried = carry(record, 1, context.keyExpression);
+  const found = carried.kind === 'carried' ? sha256Hex(encodeRecords([carried.wire])) : null;
+  if (found !== watermark.sha256) {
+    throw new ShuttleError(
+      'SOURCE_REPLACED',
+      `Offset ${watermark.offset} of ${partitionName(at)} is not the record that the ` +
+        `ledger finished in transaction ${watermark.txId}.`,
+      { at: { topic: at.topic, partition: at.partition, offset: watermark.offset } },
+    );
+  }
 }
 
 function chooseStart(

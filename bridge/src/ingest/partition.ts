@@ -1,4 +1,5 @@
 /** One assigned partition: opens it, spreads its records over the lanes, acks what is finished. */
+import type { Watermark } from '@shuttle/chaincode/ledger';
 import { layoutDigest } from '@shuttle/chaincode/wire';
 import { carry } from '../batch/carry.ts';
 import { type Item, itemBytes } from '../batch/queue.ts';
@@ -6,9 +7,9 @@ import { type ShuttleError, toShuttleError } from '../errors.ts';
 import { BUFFER_LOW_SHARE } from '../limits.ts';
 import type { Assignment, SourceBatch } from '../ports.ts';
 import type { SourceRecord } from '../values.ts';
-import type { Context } from './context.ts';
+import { ackMetadata, type Context } from './context.ts';
 import { Lane } from './lane.ts';
-import { ackMetadata, checkEnd, type Opened, openPartition, truncated } from './open-partition.ts';
+import { checkMoved, type Opened, openPartition, truncated } from './open-partition.ts';
 
 /** What a partition tells the run. */
 export interface PartitionHooks {
@@ -74,11 +75,8 @@ export class Partition {
       draining: () => this.drained(),
       moved: () => this.moved(),
       failed: (error: unknown) => this.stop(error),
-      checkEnd: async (watermark: bigint) => {
-        if (watermark >= this.next) {
-          await checkEnd(context, assignment, watermark, () => this.live());
-        }
-      },
+      checkMoved: (watermark: Watermark, held: SourceRecord | null) =>
+        checkMoved(context, assignment, watermark, held, () => this.live()),
     };
     const lanes = Array.from({ length: layout.lanes }, (_, i) => i);
     return lanes.map((i) => new Lane(context, home, i, watermarks[i] ?? null));

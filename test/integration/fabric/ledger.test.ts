@@ -98,7 +98,11 @@ describe('a partition', () => {
     'has no layout before it is opened, and keeps its first one',
     async () => {
       expect(await ledger.getPartition('s', at)).toEqual({ layout: null, watermarks: [] });
-      const layout = await ledger.openPartition('s', at, LANES, '');
+      const layout = await ledger.openPartition('s', at, {
+        partitions: 2,
+        lanes: LANES,
+        keyExpressionDigest: '',
+      });
       expect(layout).toMatchObject({
         ...at,
         stream: 's',
@@ -106,8 +110,18 @@ describe('a partition', () => {
         lanes: LANES,
         base: -1n,
       });
-      expect(await ledger.openPartition('s', at, LANES, '')).toEqual(layout);
-      const other = ledger.openPartition('s', at, LANES + 1, '');
+      expect(
+        await ledger.openPartition('s', at, {
+          partitions: 2,
+          lanes: LANES,
+          keyExpressionDigest: '',
+        }),
+      ).toEqual(layout);
+      const other = ledger.openPartition('s', at, {
+        partitions: 2,
+        lanes: LANES + 1,
+        keyExpressionDigest: '',
+      });
       await expect(other).rejects.toMatchObject({ code: 'LAYOUT_MISMATCH' });
       const { watermarks } = await ledger.getPartition('s', at);
       expect(watermarks).toEqual(Array.from({ length: LANES }, () => null));
@@ -126,7 +140,9 @@ describe('a batch', () => {
       const mine = await connect(orgs);
       const topic = `batch ${name}`.replaceAll(' ', '-');
       const at = { topic, partition: 0 };
-      const layout = layoutDigest(await mine.openPartition('s', at, LANES, ''));
+      const layout = layoutDigest(
+        await mine.openPartition('s', at, { partitions: 2, lanes: LANES, keyExpressionDigest: '' }),
+      );
       const [header, bytes] = batch(topic, layout, -1n, [0n, 2n, 5n]);
       const receipt = await mine.submitBatch(header, bytes);
       expect(receipt).toMatchObject({ offset: 5n, applied: 3, repeated: 0, rejections: [] });
@@ -143,7 +159,13 @@ describe('a batch', () => {
     'that is sent again is REPEATED, one beyond the watermark is a GAP',
     async () => {
       const at = { topic: 'again', partition: 0 };
-      const layout = layoutDigest(await ledger.openPartition('s', at, LANES, ''));
+      const layout = layoutDigest(
+        await ledger.openPartition('s', at, {
+          partitions: 2,
+          lanes: LANES,
+          keyExpressionDigest: '',
+        }),
+      );
       const first = batch(at.topic, layout, -1n, [0n, 1n]);
       await ledger.submitBatch(...first);
       await expect(ledger.submitBatch(...first)).rejects.toMatchObject({ code: 'REPEATED' });
@@ -159,7 +181,13 @@ describe('a batch', () => {
     'of two that read one watermark, the second is committed as invalid',
     async () => {
       const at = { topic: 'twins', partition: 0 };
-      const layout = layoutDigest(await ledger.openPartition('s', at, LANES, ''));
+      const layout = layoutDigest(
+        await ledger.openPartition('s', at, {
+          partitions: 2,
+          lanes: LANES,
+          keyExpressionDigest: '',
+        }),
+      );
       const outcomes = await Promise.allSettled(
         [[0n], [0n, 1n]].map((offsets) =>
           ledger.submitBatch(...batch(at.topic, layout, -1n, offsets)),

@@ -7,6 +7,8 @@ const lane = fc
   .uniqueArray(fc.nat({ max: 200 }), { minLength: 1, maxLength: 40 })
   .map((offsets) => offsets.sort((a, b) => a - b).map(BigInt));
 
+const at = (offset: bigint | null) => (offset === null ? null : { offset });
+
 /** One step of one writer: which watermark it believes in, and how many records it takes. */
 const step = fc.record({
   writer: fc.nat({ max: 3 }),
@@ -21,7 +23,11 @@ class LaneLedger {
 
   submit(after: bigint, batch: readonly bigint[]): 'gap' | 'repeated' | 'new' {
     const records = batch.map((offset) => ({ offset }));
-    const placement = placeBatch(effectiveWatermark(-1n, this.watermark), after, records);
+    const placement = placeBatch(
+      effectiveWatermark({ base: -1n }, at(this.watermark)),
+      after,
+      records,
+    );
     if (placement.kind === 'new') {
       this.applied.push(...batch.slice(placement.from));
       this.watermark = batch.at(-1) ?? null;
@@ -90,7 +96,7 @@ describe('however batches are cut, repeated and interleaved by any number of wri
 test('the base counts like a watermark, and the larger of both is effective', () => {
   fc.assert(
     fc.property(fc.bigInt(-1n, 100n), fc.option(fc.bigInt(-1n, 100n)), (base, watermark) => {
-      const effective = effectiveWatermark(base, watermark);
+      const effective = effectiveWatermark({ base }, at(watermark));
       expect(effective >= base && (watermark === null || effective >= watermark)).toBe(true);
       expect(effective === base || effective === watermark).toBe(true);
     }),

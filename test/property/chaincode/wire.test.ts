@@ -55,6 +55,7 @@ const layout = fc.record({
   topic: name,
   partition: natural,
   mspId: name,
+  partitions: natural,
   lanes: natural,
   hashVersion: natural,
   keyExpressionDigest: hex,

@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import { GatewayError } from '@hyperledger/fabric-gateway';
 import { ShuttleError } from '@shuttle/bridge/dist/errors.js';
 import { explain, type Step } from '@shuttle/bridge/dist/fabric/answers.js';
-import type { Ledger, Receipt, Submitted } from '@shuttle/bridge/dist/ports.js';
+import type { Ledger, Opening, Receipt, Submitted } from '@shuttle/bridge/dist/ports.js';
 import type { LedgerIdentity, TopicPartition } from '@shuttle/bridge/dist/values.js';
 import { decodeLayout, decodePartitionState, type Layout } from '@shuttle/chaincode/ledger';
 import {
@@ -82,12 +82,11 @@ export class SimulatedLedger implements Ledger {
   async openPartition(
     stream: string,
     { topic, partition }: TopicPartition,
-    lanes: number,
-    keyExpressionDigest: string,
+    { partitions, lanes, keyExpressionDigest }: Opening,
   ): Promise<Layout> {
-    const names = [stream, topic, String(partition)];
-    const cut = [String(lanes), String(LANE_HASH_VERSION), keyExpressionDigest];
-    const { result } = await this.submit('openPartition', [...names, ...cut]);
+    const numbers = [partition, partitions, lanes, LANE_HASH_VERSION].map(String);
+    const args = [stream, topic, ...numbers, keyExpressionDigest];
+    const { result } = await this.submit('openPartition', args);
     return decodeLayout(Buffer.from(result).toString('utf8'));
   }
 

@@ -288,7 +288,11 @@ describe('a fault that will not pass stops the partition with its code', () => {
 
   it('LAYOUT_MISMATCH: lanes or key expression differ; the other partition goes on', async () => {
     const { topic, channel, ledger, run } = world(2);
-    await ledger.openPartition('cluster', { topic: 'cleaned', partition: 0 }, 9, '');
+    await ledger.openPartition(
+      'cluster',
+      { topic: 'cleaned', partition: 0 },
+      { partitions: 2, lanes: 9, keyExpressionDigest: '' },
+    );
     fill(topic, 60, 10);
     expect(codes(await run())).toEqual([[0, 'LAYOUT_MISMATCH']]);
     expect(channel.applied).toHaveLength(30);
@@ -298,7 +302,11 @@ describe('a fault that will not pass stops the partition with its code', () => {
   it('ends by itself when every partition has stopped, though it was to run for ever', async () => {
     const { topic, ledger, run } = world(2);
     for (const partition of [0, 1]) {
-      await ledger.openPartition('cluster', { topic: 'cleaned', partition }, 9, '');
+      await ledger.openPartition(
+        'cluster',
+        { topic: 'cleaned', partition },
+        { partitions: 2, lanes: 9, keyExpressionDigest: '' },
+      );
     }
     fill(topic, 10, 2);
     const summary = await run({ untilEnd: false });
@@ -331,6 +339,34 @@ describe('a fault that will not pass stops the partition with its code', () => {
     expect(codes(await run({}, new MemorySource(again)))).toEqual([[0, 'SOURCE_REPLACED']]);
     expect(ledger.submits).toBe(submits);
     expect(channel.applied).toHaveLength(40);
+  });
+
+  it.each([
+    ['SOURCE_REPLACED', 'to a record that it has read, with another fingerprint', 30n],
+    ['SOURCE_REPLACED', 'to a record of another lane', 31n],
+    ['SOURCE_REWOUND', 'beyond the end of the source', 4_000n],
+  ])('%s: a client of the own organisation moves a watermark in mid run %s', async (...args) => {
+    const [code, , offset] = args;
+    const { topic, channel, ledger, run } = world();
+    fill(topic, 40, 4);
+    const source = new MemorySource(topic);
+    let moved = false;
+    ledger.faults.beforeEndorse = ({ lane, last }) => {
+      const name = [...channel.watermarks.keys()].find((key) => key.endsWith(`/${lane}`));
+      if (name !== undefined && !moved && last < 30n) {
+        moved = true;
+        const forged = { offset, txId: 'rogue', timestamp: 1, sha256: '00', rejections: [] };
+        channel.watermarks.set(name, forged);
+      }
+    };
+    const summary = await run({ batchRecords: 2 }, source);
+    expect([moved, codes(summary)]).toEqual([true, [[0, code]]]);
+    // What it claims is not taken for finished.
+    const acked = source.ackLog.at(-1)?.offset ?? 0n;
+    const applied = new Set(channel.applied.map(({ value }) => JSON.parse(String(value)).n));
+    for (let n = 0; n < Number(acked); n++) {
+      expect(applied.has(n)).toBe(true);
+    }
   });
 
   it('goes on when the record of a watermark was compacted away', async () => {
@@ -444,7 +480,8 @@ describe('when the ledger is slow or gone, Shuttle waits', () => {
     let asked = 0;
     source.ends = async () => {
       asked += 1;
-      if (asked === 2) {
+      // The first two belong to the start and to the opening of the partition.
+      if (asked === 3) {
         throw new ShuttleError('KAFKA_UNREACHABLE', 'gone');
       }
       return await ends();
@@ -457,7 +494,7 @@ describe('when the ledger is slow or gone, Shuttle waits', () => {
     };
     const { stops } = await run({ batchRecords: 2, bufferRecordsMax: 4 }, source);
     expect(stops).toEqual([]);
-    expect(asked).toBeGreaterThan(2);
+    expect(asked).toBeGreaterThan(3);
     expectExactlyOnce(topic, channel);
   });
 
