@@ -73,6 +73,8 @@ class AssembledShuttle implements Shuttle {
   private readonly settings: Settings;
   private readonly log: Log;
   private readonly meter: SystemMeter;
+  /** One for both pipelines: what both miss is said once. */
+  private readonly outage: Outage;
   private readonly closers: (() => Promise<unknown>)[] = [];
   private readonly connections: Connections;
 
@@ -84,6 +86,7 @@ class AssembledShuttle implements Shuttle {
       format: format ?? (process.stderr.isTTY ? 'pretty' : 'json'),
     });
     this.meter = createMeter();
+    this.outage = new Outage(this.log, this.meter, clock);
     this.connections = new Connections(settings, this.log, clock);
     this.closers.push(() => this.connections.close());
   }
@@ -109,11 +112,11 @@ class AssembledShuttle implements Shuttle {
     if (stream === null || (await patiently('kafka', ensure, patience)) === null) {
       return NOTHING_INGESTED;
     }
-    const { log, meter } = this;
+    const { log, meter, outage } = this;
     const deadLetters = createDeadLetters(this.kafka(), { stream }, clock);
     try {
       return await runIngest(
-        { source: this.source(stream), deadLetters, ledger, clock, log, meter },
+        { source: this.source(stream), deadLetters, ledger, clock, log, meter, outage },
         { ...ingest, stream, gapPatienceMs: GAP_PATIENCE_MS_DEFAULT, ...this.bounds(options) },
         signal,
       );
@@ -133,11 +136,11 @@ class AssembledShuttle implements Shuttle {
     if (bytesMax === null || (await patiently('kafka', ensure, patience)) === null) {
       return NOTHING_PUBLISHED;
     }
-    const { log, meter } = this;
+    const { log, meter, outage } = this;
     const sinkOptions = { blocksTopic: topics.blocks, topics: Object.values(topics) };
     const openSink = () => createBlockSink(this.kafka(), sinkOptions, clock);
     return await runPublish(
-      { openSink, ledger, clock, log, meter },
+      { openSink, ledger, clock, log, meter, outage },
       {
         channel,
         chaincode,
@@ -158,6 +161,7 @@ class AssembledShuttle implements Shuttle {
     const server = createHttpServer({
       notReady: createReadiness({
         figures: () => this.figures(),
+        waits: () => this.outage.waits(),
         meter: this.meter,
         clock,
         ask: {
@@ -234,7 +238,7 @@ class AssembledShuttle implements Shuttle {
 
   private patience(options: RunOptions, signal: AbortSignal): Patience {
     const { deadlineMs } = { deadlineMs: undefined, ...this.bounds(options) };
-    return { clock, outage: new Outage(this.log, this.meter, clock), signal, deadlineMs };
+    return { clock, outage: this.outage, signal, deadlineMs };
   }
 
   /** A service waits for ever; a run to the end gives up. */

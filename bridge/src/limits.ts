@@ -15,7 +15,7 @@ export const BUFFER_LOW_SHARE = 0.75;
 /** Group offsets are acked this often, and at every orderly stop. */
 export const ACK_INTERVAL_MS_DEFAULT = 1_000;
 
-/** Waiting after errors: doubled from the first to the cap, with full jitter. */
+/** Waiting after errors: doubled from the first to the cap, drawn from the upper half of that. */
 export const BACK_OFF_FIRST_MS = 20;
 export const BACK_OFF_CAP_MS = 5_000;
 

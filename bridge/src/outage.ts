@@ -1,15 +1,39 @@
-/** What both pipelines say of a far side that does not answer. */
-import type { ShuttleError } from './errors.ts';
+/** What both pipelines say of a far side that does not answer, or does not do what it is asked. */
+import type { ErrorCode, ShuttleError } from './errors.ts';
 import type { Clock, Log, Meter } from './ports.ts';
 
 export type Side = 'kafka' | 'fabric';
 
-/** Says once that a side is gone and once that it is back, however often it is tried. */
+/** A side that somebody waits for, and what it said last. */
+export interface Wait {
+  readonly side: Side;
+  readonly code: ErrorCode;
+}
+
+/** One who tries, and tells how it went. Has to `leave` when it tries no more. */
+export interface Waiter {
+  failed(side: Side, error: ShuttleError): void;
+  answered(side: Side): void;
+  leave(): void;
+}
+
+interface Lost {
+  readonly sinceMs: number;
+  code: ErrorCode;
+  /** Who has not been answered since. */
+  readonly waiting: Set<Waiter>;
+}
+
+/**
+ * Says once that a side is gone and once that it is back, however many try it and however often.
+ * It is back when everybody has been answered who was not: while the orderers are gone, a peer goes
+ * on answering those who only read.
+ */
 export class Outage {
   private readonly log: Log;
   private readonly meter: Meter;
   private readonly clock: Clock;
-  private readonly since = new Map<Side, number>();
+  private readonly lost = new Map<Side, Lost>();
   private readonly reached = new Set<Side>();
   /** What went wrong last, for the error of a deadline. */
   last: ShuttleError | null = null;
@@ -20,31 +44,58 @@ export class Outage {
     this.clock = clock;
   }
 
-  failed(side: Side, error: ShuttleError): void {
+  waiter(): Waiter {
+    const waiter: Waiter = {
+      failed: (side, error) => this.failed(side, error, waiter),
+      answered: (side) => this.answered(side, waiter),
+      leave: () => {
+        for (const { waiting } of this.lost.values()) {
+          waiting.delete(waiter);
+        }
+      },
+    };
+    return waiter;
+  }
+
+  /** The sides that somebody waits for now. */
+  waits(): readonly Wait[] {
+    return [...this.lost].flatMap(([side, { code, waiting }]) =>
+      waiting.size === 0 ? [] : [{ side, code }],
+    );
+  }
+
+  private failed(side: Side, error: ShuttleError, waiter: Waiter): void {
     this.last = error;
     this.meter.failed(error.code);
-    const fields = { side, code: error.code, err: error.message };
-    if (this.since.has(side)) {
+    const { code } = error;
+    const fields = { side, code, err: error.message };
+    const known = this.lost.get(side);
+    if (known !== undefined) {
+      known.code = code;
+      known.waiting.add(waiter);
       this.log.debug(fields, 'tried the far side in vain');
       return;
     }
-    this.since.set(side, this.clock.now());
+    this.lost.set(side, { sinceMs: this.clock.now(), code, waiting: new Set([waiter]) });
     this.reached.delete(side);
     this.meter.reachable(side, false);
     this.log.warn(fields, 'lost the far side, waiting');
   }
 
-  /** To be called whenever a side has answered. */
-  answered(side: Side): void {
+  private answered(side: Side, waiter: Waiter): void {
     if (this.reached.has(side)) {
       return;
     }
+    const lost = this.lost.get(side);
+    lost?.waiting.delete(waiter);
+    if (lost !== undefined && lost.waiting.size > 0) {
+      return;
+    }
     this.reached.add(side);
+    this.lost.delete(side);
     this.meter.reachable(side, true);
-    const start = this.since.get(side);
-    if (start !== undefined) {
-      this.since.delete(side);
-      const fields = { side, duration_ms: this.clock.now() - start };
+    if (lost !== undefined) {
+      const fields = { side, duration_ms: this.clock.now() - lost.sinceMs };
       this.log.info(fields, 'reached the far side again');
     }
   }

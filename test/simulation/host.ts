@@ -68,6 +68,7 @@ export class Host {
     };
     this.ready = createReadiness({
       figures: () => ({ stops: [] }) as unknown as Figures,
+      waits: () => [],
       meter: { reachable: () => undefined },
       clock: this.clock,
       ask: { kafka: () => this.ping('kafka'), fabric: () => this.ping('fabric') },

@@ -204,7 +204,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'always ready',
     file: 'bridge/dist/system/readiness.js',
-    find: 'return answered ? [] : [`${side} is unreachable`];',
+    find: 'return answered ? [] : [side];',
     replace: 'return [];',
     why: 'health says UP with Kafka and Fabric both down',
   },

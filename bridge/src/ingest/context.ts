@@ -14,6 +14,8 @@ export interface IngestDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
+  /** Shared with the other pipeline of the process; one of its own by default. */
+  readonly outage?: Outage;
 }
 
 export interface IngestOptions extends CutLimits {

@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { createKeyExpression } from '../batch/key-expression.ts';
 import { ShuttleError, toShuttleError } from '../errors.ts';
 import { backOffMs } from '../limits.ts';
-import { Outage } from '../outage.ts';
+import { Outage, type Waiter } from '../outage.ts';
 import type { SourceEvent } from '../ports.ts';
 import { type LedgerIdentity, partitionName, type TopicPartition } from '../values.ts';
 import type { Context, IngestDeps, IngestOptions, IngestSummary, Stop } from './context.ts';
@@ -42,6 +42,7 @@ class IngestRun {
   private stops: readonly Stop[] = [];
   private readonly counts = { recordsRead: 0, applied: 0, rejected: 0, repeated: 0, batches: 0 };
   private readonly outage: Outage;
+  private readonly waiter: Waiter;
   /** Ends the reading of events; what is in flight goes on. */
   private readonly end = new AbortController();
   /** Ends everything. */
@@ -57,7 +58,8 @@ class IngestRun {
   constructor(deps: IngestDeps, options: IngestOptions) {
     this.deps = deps;
     this.options = options;
-    this.outage = new Outage(deps.log, deps.meter, deps.clock);
+    this.outage = deps.outage ?? new Outage(deps.log, deps.meter, deps.clock);
+    this.waiter = this.outage.waiter();
     this.movedAtMs = deps.clock.now();
     // Every waiting lane listens; how many there are is bounded by the lanes, not by ten.
     setMaxListeners(0, this.end.signal, this.abort.signal);
@@ -81,6 +83,7 @@ class IngestRun {
       signal.removeEventListener('abort', stop);
       this.end.abort();
       this.abort.abort();
+      this.waiter.leave();
       await this.deps.source.close();
       // What Kafka has not taken until then is given up with the source.
       await acks;
@@ -134,14 +137,14 @@ class IngestRun {
     for (let attempt = 1; !this.end.signal.aborted; attempt++) {
       try {
         const answer = await call();
-        this.outage.answered(side);
+        this.waiter.answered(side);
         return answer;
       } catch (caught) {
         const error = toShuttleError(caught);
         if (error.kind.retry === 'never') {
           throw error;
         }
-        this.outage.failed(side, error);
+        this.waiter.failed(side, error);
         this.checkDeadline(error);
       }
       await clock.sleep(backOffMs(attempt, clock.random()), this.end.signal);
@@ -178,10 +181,10 @@ class IngestRun {
         break;
       }
       case 'unreachable':
-        this.outage.failed('kafka', toShuttleError(event.error));
+        this.waiter.failed('kafka', toShuttleError(event.error));
         break;
       case 'reachable':
-        this.outage.answered('kafka');
+        this.waiter.answered('kafka');
         break;
     }
   }

@@ -17,19 +17,24 @@ export async function persist<T>(
   call: () => Promise<T>,
 ): Promise<T | null> {
   const { clock, outage, signal } = context;
-  for (let attempt = 1; live(); attempt++) {
-    try {
-      const answer = await call();
-      outage.answered(side);
-      return answer;
-    } catch (caught) {
-      const error = toShuttleError(caught);
-      if (error.kind.retry === 'never') {
-        throw error;
+  const waiter = outage.waiter();
+  try {
+    for (let attempt = 1; live(); attempt++) {
+      try {
+        const answer = await call();
+        waiter.answered(side);
+        return answer;
+      } catch (caught) {
+        const error = toShuttleError(caught);
+        if (error.kind.retry === 'never') {
+          throw error;
+        }
+        waiter.failed(side, error);
       }
-      outage.failed(side, error);
+      await clock.sleep(backOffMs(attempt, clock.random()), signal);
     }
-    await clock.sleep(backOffMs(attempt, clock.random()), signal);
+    return null;
+  } finally {
+    waiter.leave();
   }
-  return null;
 }

@@ -11,6 +11,7 @@ import { ShuttleError, toShuttleError } from '../errors.ts';
 import { backOffMs } from '../limits.ts';
 import type { TopicPartition } from '../values.ts';
 import type { Context } from './context.ts';
+import { persist } from './persist.ts';
 
 /** Where a batch stands: everything that its header says beside its records. */
 export interface BatchPlace extends TopicPartition {
@@ -21,8 +22,12 @@ export interface BatchPlace extends TopicPartition {
   readonly base: bigint;
 }
 
-/** So many tries pass for ordinary (peers at different heights, a twin) before it is told. */
+/**
+ * So many tries, and so long, pass for ordinary before it is told: peers at different heights, a
+ * twin, the peer's limit hit for a moment.
+ */
 const ORDINARY_TRIES = 5;
+const ORDINARY_MS = 2_000;
 
 /**
  * How a batch ended. `committed`: this transaction did it. `overtaken`: the ledger's watermark has
@@ -55,25 +60,31 @@ export async function submitBatch(
   live: () => boolean,
 ): Promise<Outcome> {
   const { bytes, header } = seal(context, place, items);
-  const { clock, ledger, outage } = context;
+  const { clock, ledger } = context;
   const patience = createPatience(context, place);
-  for (let attempt = 1; live(); attempt++) {
-    try {
-      const receipt = await ledger.submitBatch(header, bytes);
-      outage.answered('fabric');
-      return { kind: 'committed', ...receipt };
-    } catch (caught) {
-      const error = passing(caught);
-      report(context, error, header, attempt);
-      const watermark = needsWatermark(error) ? await readWatermark(context, place, live) : null;
-      if (watermark !== null && watermark.offset > place.after) {
-        return { kind: 'overtaken', watermark };
+  const tries = createTries(context, header);
+  try {
+    for (let attempt = 1; live(); attempt++) {
+      try {
+        const receipt = await ledger.submitBatch(header, bytes);
+        tries.answered();
+        return { kind: 'committed', ...receipt };
+      } catch (caught) {
+        const error = passing(caught);
+        tries.failed(error, attempt);
+        const watermark = needsWatermark(error) ? await readWatermark(context, place, live) : null;
+        if (watermark !== null && watermark.offset > place.after) {
+          tries.answered();
+          return { kind: 'overtaken', watermark };
+        }
+        patience.check(error, watermark);
       }
-      patience.check(error, watermark);
+      await clock.sleep(backOffMs(attempt, clock.random()), context.signal);
     }
-    await clock.sleep(backOffMs(attempt, clock.random()), context.signal);
+    return { kind: 'abandoned' };
+  } finally {
+    tries.leave();
   }
-  return { kind: 'abandoned' };
 }
 
 /** Lets errors through that another try may mend. @throws those that it cannot */
@@ -137,17 +148,32 @@ function needsWatermark(error: ShuttleError): boolean {
   return error.kind.retry === 'resolve' || error.code === 'GAP';
 }
 
-function report(context: Context, error: ShuttleError, header: BatchHeader, attempt: number): void {
-  const { log, meter, outage } = context;
-  const gone = error.code === 'FABRIC_UNREACHABLE' || error.code === 'LEDGER_BUSY';
-  if (gone || attempt >= ORDINARY_TRIES) {
-    outage.failed('fabric', error);
-  } else {
-    meter.failed(error.code);
-  }
+interface Tries {
+  failed(error: ShuttleError, attempt: number): void;
+  answered(): void;
+  leave(): void;
+}
+
+/** Tells how the tries of a batch go; that one waits, once it is not the ordinary any more. */
+function createTries(context: Context, header: BatchHeader): Tries {
+  const { clock, log, meter, outage } = context;
   const { topic, partition, lane, first, last } = header;
-  const fields = { topic, partition, lane, offset_first: first, offset_last: last, attempt };
-  log.debug({ ...fields, code: error.code, err: error.message }, 'did not commit a batch');
+  const startMs = clock.now();
+  const waiter = outage.waiter();
+  return {
+    failed: (error, attempt) => {
+      const long = attempt >= ORDINARY_TRIES || clock.now() - startMs >= ORDINARY_MS;
+      if (long || error.code === 'FABRIC_UNREACHABLE') {
+        waiter.failed('fabric', error);
+      } else {
+        meter.failed(error.code);
+      }
+      const fields = { topic, partition, lane, offset_first: first, offset_last: last, attempt };
+      log.debug({ ...fields, code: error.code, err: error.message }, 'did not commit a batch');
+    },
+    answered: () => waiter.answered('fabric'),
+    leave: () => waiter.leave(),
+  };
 }
 
 /** Reads the lane's watermark from the own organisation's peers until one answers. */
@@ -156,20 +182,8 @@ async function readWatermark(
   place: BatchPlace,
   live: () => boolean,
 ): Promise<Watermark | null> {
-  const { clock, ledger, options, outage, signal } = context;
-  for (let attempt = 1; live(); attempt++) {
-    try {
-      const state = await ledger.getPartition(options.stream, place);
-      outage.answered('fabric');
-      return state.watermarks[place.lane] ?? null;
-    } catch (caught) {
-      const error = toShuttleError(caught);
-      if (error.kind.retry === 'never') {
-        throw error;
-      }
-      outage.failed('fabric', error);
-    }
-    await clock.sleep(backOffMs(attempt, clock.random()), signal);
-  }
-  return null;
+  const { ledger, options } = context;
+  const read = () => ledger.getPartition(options.stream, place);
+  const state = await persist(context, 'fabric', live, read);
+  return state?.watermarks[place.lane] ?? null;
 }

@@ -4,7 +4,7 @@ import { OUTPUTS, type Output } from '../block/records.ts';
 import { topicNames } from '../block/topics.ts';
 import { ShuttleError, toShuttleError } from '../errors.ts';
 import { backOffMs, PUBLISH_QUEUE_BYTES_MAX, PUBLISH_STOP_PATIENCE_MS } from '../limits.ts';
-import { Outage, type Side } from '../outage.ts';
+import { Outage, type Side, type Waiter } from '../outage.ts';
 import type { BlockSink, BlockTail, Clock, Ledger, Log, Meter } from '../ports.ts';
 import type { LedgerIdentity } from '../values.ts';
 import { BlockQueue, type PreparedBlock } from './queue.ts';
@@ -18,6 +18,8 @@ export interface PublishDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
+  /** Shared with the other pipeline of the process; one of its own by default. */
+  readonly outage?: Outage;
 }
 
 export interface PublishOptions {
@@ -67,6 +69,7 @@ class Publisher {
   private readonly deps: PublishDeps;
   private readonly options: PublishOptions;
   private readonly outage: Outage;
+  private readonly waiter: Waiter;
   private readonly deadline = new AbortController();
   private readonly finished = new AbortController();
   /** Aborts at the caller's wish and at the deadline. */
@@ -89,7 +92,8 @@ class Publisher {
   constructor(deps: PublishDeps, options: PublishOptions, signal: AbortSignal) {
     this.deps = deps;
     this.options = options;
-    this.outage = new Outage(deps.log, deps.meter, deps.clock);
+    this.outage = deps.outage ?? new Outage(deps.log, deps.meter, deps.clock);
+    this.waiter = this.outage.waiter();
     this.signal = AbortSignal.any([signal, this.deadline.signal]);
     this.movedAtMs = deps.clock.now();
   }
@@ -107,6 +111,7 @@ class Publisher {
       }
     } finally {
       this.finished.abort();
+      this.waiter.leave();
       await watching;
     }
     return { ...this.counts, lastBlock: this.lastBlock };
@@ -141,13 +146,13 @@ class Publisher {
     try {
       const tail = await this.kafka(orAborted(sink.open(), this.signal));
       const tip = checkTail(tail, identity);
-      this.outage.answered('kafka');
+      this.waiter.answered('kafka');
       this.settle(tip?.number ?? null);
       await this.pump(sink, tip, reader);
       return true;
     } catch (error) {
       if (error instanceof SinkFailure && !this.signal.aborted) {
-        this.outage.failed('kafka', error.reason);
+        this.waiter.failed('kafka', error.reason);
         return false;
       }
       throw error;
@@ -250,14 +255,14 @@ class Publisher {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const answer = await orAborted(call(), this.signal);
-        this.outage.answered(side);
+        this.waiter.answered(side);
         return answer;
       } catch (caught) {
         const error = toShuttleError(caught);
         if (this.signal.aborted || error.kind.retry === 'never') {
           throw caught;
         }
-        this.outage.failed(side, error);
+        this.waiter.failed(side, error);
         await this.backOff(attempt);
       }
     }

@@ -4,7 +4,7 @@ import { decodeBlock } from '../block/decode.ts';
 import { blockRecords, type RecordOptions } from '../block/records.ts';
 import { ShuttleError, toShuttleError } from '../errors.ts';
 import { backOffMs, PEER_BEHIND_POLL_MS } from '../limits.ts';
-import type { Outage } from '../outage.ts';
+import type { Outage, Waiter } from '../outage.ts';
 import type { Clock, Ledger, Log } from '../ports.ts';
 import type { BlockQueue, PreparedBlock } from './queue.ts';
 import { orAborted } from './waiting.ts';
@@ -41,6 +41,8 @@ export async function readBlocks(
     queue.end(null);
   } catch (error) {
     queue.end(signal.aborted ? null : toShuttleError(error));
+  } finally {
+    reader.leave();
   }
 }
 
@@ -49,6 +51,7 @@ class BlockReader {
   private readonly options: ReaderOptions;
   private readonly queue: BlockQueue;
   private readonly signal: AbortSignal;
+  private readonly waiter: Waiter;
   private tip: ChainTip | null;
   /** Tries since the last block came. */
   private attempt = 0;
@@ -67,6 +70,7 @@ class BlockReader {
     this.tip = tip;
     this.queue = queue;
     this.signal = signal;
+    this.waiter = deps.outage.waiter();
   }
 
   private get next(): bigint {
@@ -79,7 +83,7 @@ class BlockReader {
   }
 
   async run(): Promise<void> {
-    const { clock, outage } = this.deps;
+    const { clock } = this.deps;
     while (!this.isDone) {
       try {
         await this.untilPeerHasTip();
@@ -90,16 +94,20 @@ class BlockReader {
           throw caught;
         }
         this.queue.expectMore(false);
-        outage.failed('fabric', error);
+        this.waiter.failed('fabric', error);
         this.attempt += 1;
         await clock.sleep(backOffMs(this.attempt, clock.random()), this.signal);
       }
     }
   }
 
+  leave(): void {
+    this.waiter.leave();
+  }
+
   /** A peer that was restored, or another one, may lack blocks that the topic has. */
   private async untilPeerHasTip(): Promise<void> {
-    const { ledger, clock, log, outage } = this.deps;
+    const { ledger, clock, log } = this.deps;
     let said = false;
     for (;;) {
       const height = await orAborted(ledger.height(), this.signal);
@@ -111,7 +119,7 @@ class BlockReader {
         }
         if (height === this.next) {
           // No block will come soon to show that the peer is back.
-          outage.answered('fabric');
+          this.waiter.answered('fabric');
         }
         return;
       }
@@ -119,18 +127,18 @@ class BlockReader {
         said = true;
         log.warn(fields, 'found the peer behind the topic, waiting');
       }
-      outage.answered('fabric');
+      this.waiter.answered('fabric');
       await clock.sleep(PEER_BEHIND_POLL_MS, this.signal);
     }
   }
 
   private async stream(): Promise<void> {
-    const { ledger, outage } = this.deps;
+    const { ledger } = this.deps;
     for await (const bytes of ledger.blocks(this.next, this.signal)) {
       if (this.signal.aborted) {
         return;
       }
-      outage.answered('fabric');
+      this.waiter.answered('fabric');
       this.attempt = 0;
       const prepared = this.prepare(bytes);
       this.queue.expectMore(this.next < this.height && !this.isDone);

@@ -25,33 +25,36 @@ export async function patiently<T>(
   { clock, outage, deadlineMs, signal }: Patience,
 ): Promise<T | null> {
   const startedMs = clock.now();
-  for (let attempt = 1; !signal.aborted; attempt++) {
-    try {
-      const answer = await orStopped(call(), signal);
-      if (answer !== STOPPED) {
-        outage.answered(side);
-        return answer;
+  const waiter = outage.waiter();
+  try {
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        const answer = await orStopped(call(), signal);
+        if (answer !== STOPPED) {
+          waiter.answered(side);
+          return answer;
+        }
+      } catch (caught) {
+        const error = toShuttleError(caught);
+        if (error.kind.retry === 'never') {
+          throw error;
+        }
+        waiter.failed(side, error);
+        if (deadlineMs !== undefined && clock.now() - startedMs > deadlineMs) {
+          throw lateError(side, deadlineMs, error);
+        }
       }
-    } catch (caught) {
-      const error = toShuttleError(caught);
-      if (error.kind.retry === 'never') {
-        throw error;
-      }
-      outage.failed(side, error);
-      if (deadlineMs !== undefined && clock.now() - startedMs > deadlineMs) {
-        throw new ShuttleError(
-          'DEADLINE',
-          `${NAMES[side]} did not answer within ${deadlineMs} ms.`,
-          {
-            cause: error,
-            at: { side },
-          },
-        );
-      }
+      await clock.sleep(backOffMs(attempt, clock.random()), signal);
     }
-    await clock.sleep(backOffMs(attempt, clock.random()), signal);
+    return null;
+  } finally {
+    waiter.leave();
   }
-  return null;
+}
+
+function lateError(side: Side, deadlineMs: number, cause: ShuttleError): ShuttleError {
+  const message = `${NAMES[side]} did not answer within ${deadlineMs} ms.`;
+  return new ShuttleError('DEADLINE', message, { cause, at: { side } });
 }
 
 const STOPPED = Symbol('stopped');

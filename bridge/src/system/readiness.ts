@@ -1,11 +1,13 @@
 /** Whether the service can do its work now: the meter's figures, and a question to each side. */
-import type { Side } from '../outage.ts';
+import type { Side, Wait } from '../outage.ts';
 import type { Clock, Meter } from '../ports.ts';
 import { partitionName } from '../values.ts';
 import type { Figures } from './meter.ts';
 
 export interface ReadinessOptions {
   readonly figures: () => Figures;
+  /** Whom the pipelines wait for, although they may answer. */
+  readonly waits: () => readonly Wait[];
   readonly meter: Pick<Meter, 'reachable'>;
   readonly clock: Clock;
   /** Asks a side whether it answers; rejects when it does not. */
@@ -21,14 +23,14 @@ const PATIENCE_MS = 3_000;
 export function createReadiness(options: ReadinessOptions): () => Promise<readonly string[]> {
   const { clock, meter } = options;
   let askedMs = Number.NEGATIVE_INFINITY;
-  let asking: Promise<readonly string[]> | null = null;
+  let asking: Promise<readonly Side[]> | null = null;
   const askAll = async () => {
     const sides = ['kafka', 'fabric'] as const;
     const answers = await Promise.all(
       sides.map(async (side) => {
         const answered = await isAnswered(options.ask[side], clock);
-        meter.reachable(side, answered);
-        return answered ? [] : [`${side} is unreachable`];
+        meter.reachable(side, answered && !options.waits().some((wait) => wait.side === side));
+        return answered ? [] : [side];
       }),
     );
     return answers.flat();
@@ -38,7 +40,16 @@ export function createReadiness(options: ReadinessOptions): () => Promise<readon
       askedMs = clock.now();
       asking = askAll();
     }
-    return [...(await asking), ...stops(options.figures())];
+    const silent = await asking;
+    return [
+      ...silent.map((side) => `${side} is unreachable`),
+      // A peer answers while it cannot order, and a broker while it cannot write.
+      ...options
+        .waits()
+        .filter(({ side }) => !silent.includes(side))
+        .map(({ side, code }) => `${side} is waited for: ${code}`),
+      ...stops(options.figures()),
+    ];
   };
 }
 

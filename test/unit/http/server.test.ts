@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { ShuttleError } from '../../../bridge/src/errors.ts';
 import { createHttpServer } from '../../../bridge/src/http/server.ts';
+import { Outage } from '../../../bridge/src/outage.ts';
 import { createMeter } from '../../../bridge/src/system/meter.ts';
 import { createReadiness } from '../../../bridge/src/system/readiness.ts';
-import { testClock } from '../../support/fakes.ts';
+import { createTestLog, testClock } from '../../support/fakes.ts';
 
 const open: { close(): Promise<unknown> }[] = [];
 afterEach(async () => {
@@ -12,13 +14,15 @@ afterEach(async () => {
 function serve(ask: { kafka: () => Promise<unknown>; fabric: () => Promise<unknown> }) {
   const meter = createMeter();
   const clock = { ...testClock, nowMs: 0, now: () => clock.nowMs };
+  const outage = new Outage(createTestLog(), meter, clock);
+  const waits = () => outage.waits();
   const server = createHttpServer({
-    notReady: createReadiness({ figures: () => meter.figures(), meter, clock, ask }),
+    notReady: createReadiness({ figures: () => meter.figures(), waits, meter, clock, ask }),
     metrics: () => meter.metrics(),
     metricsContentType: meter.contentType,
   });
   open.push(server);
-  return { meter, server, clock };
+  return { meter, server, clock, outage };
 }
 
 const yes = async () => 'yes';
@@ -56,6 +60,7 @@ describe('health', () => {
     const clock = { ...testClock, sleep: async () => {} };
     const notReady = createReadiness({
       figures: () => meter.figures(),
+      waits: () => [],
       meter,
       clock,
       ask: { kafka: hangs, fabric: yes },
@@ -73,6 +78,20 @@ describe('health', () => {
     expect((await server.inject('/readyz')).statusCode).toBe(200);
     clock.nowMs += 5_001;
     expect((await server.inject('/readyz')).statusCode).toBe(503);
+  });
+
+  test('a side that answers but is waited for makes it not ready, until it does its work', async () => {
+    const { meter, server, outage } = serve({ kafka: yes, fabric: yes });
+    const waiter = outage.waiter();
+    waiter.failed('fabric', new ShuttleError('SUBMIT_UNKNOWN', 'No leader.'));
+    const answer = await server.inject('/readyz');
+    expect([answer.statusCode, answer.json()]).toEqual([
+      503,
+      { status: 'not ready', reasons: ['fabric is waited for: SUBMIT_UNKNOWN'] },
+    ]);
+    expect(meter.figures().reachable.fabric).toBe(false);
+    waiter.answered('fabric');
+    expect((await server.inject('/readyz')).statusCode).toBe(200);
   });
 
   test('a partition that stopped with a code makes it not ready; a passing error does not', async () => {
