@@ -113,7 +113,8 @@ class AssembledShuttle implements Shuttle {
       return NOTHING_INGESTED;
     }
     const { log, meter, outage } = this;
-    const deadLetters = createDeadLetters(this.kafka(), { stream }, clock);
+    const waiter = outage.waiter();
+    const deadLetters = createDeadLetters(this.kafka(), { stream }, clock, waiter);
     try {
       return await runIngest(
         { source: this.source(stream), deadLetters, ledger, clock, log, meter, outage },
@@ -122,6 +123,7 @@ class AssembledShuttle implements Shuttle {
       );
     } finally {
       await deadLetters.close();
+      waiter.leave();
     }
   }
 

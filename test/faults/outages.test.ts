@@ -61,10 +61,22 @@ interface Scenario {
   /** All that readiness may give as reasons meanwhile. */
   readonly reasons: RegExp;
   readonly settings?: Settings;
+  readonly payBytes?: number;
+  /** What else has to hold at the end of the outage. */
+  readonly meanwhile?: (flow: Flow) => Promise<void>;
 }
 
 const KAFKA_AWAY = /^kafka is (unreachable|waited for: \w+)$/;
 const FABRIC_AWAY = /^fabric is (unreachable|waited for: \w+)$/;
+
+const IN_FLIGHT_MAX = 8;
+const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
+/** What a partition was being sent when it was paused. */
+const ON_THE_WAY_BYTES_MAX = PARTITIONS * 2 * 1024 * 1024;
+const SMALL_BUFFERS: Settings = {
+  SHUTTLE_INGEST__IN_FLIGHT_MAX: String(IN_FLIGHT_MAX),
+  SHUTTLE_INGEST__BUFFER_BYTES_MAX: String(BUFFER_BYTES_MAX),
+};
 
 const SCENARIOS: readonly Scenario[] = [
   {
@@ -126,6 +138,22 @@ const SCENARIOS: readonly Scenario[] = [
     end: () => start(ORDERERS.slice(1)),
     reasons: FABRIC_AWAY,
   },
+  {
+    name: 'the orderers take transactions no more: the window in flight is full',
+    slug: 'window',
+    side: 'fabric',
+    begin: () => kill(ORDERERS, 'SIGSTOP'),
+    end: () => kill(ORDERERS, 'SIGCONT'),
+    reasons: FABRIC_AWAY,
+    settings: SMALL_BUFFERS,
+    payBytes: 4_000,
+    meanwhile: async (flow) => {
+      expect(await flow.figure('shuttle_transactions_in_flight')).toBe(IN_FLIGHT_MAX);
+      const buffered = await flow.figure('shuttle_buffered_bytes');
+      expect(buffered).toBeGreaterThanOrEqual(BUFFER_BYTES_MAX);
+      expect(buffered).toBeLessThan(BUFFER_BYTES_MAX + ON_THE_WAY_BYTES_MAX);
+    },
+  },
 ];
 
 describe('while a side is away, the bridge waits, says so once, and goes on by itself:', () => {
@@ -133,7 +161,7 @@ describe('while a side is away, the bridge waits, says so once, and goes on by i
     '$name',
     async (scenario) => {
       const { name, slug, side, atStart = false, forMs = OUTAGE_MS } = scenario;
-      const flow = new Flow(world, `outage-${slug}`, scenario.settings);
+      const flow = new Flow(world, `outage-${slug}`, scenario.settings, scenario.payBytes);
       await flow.createTopic(PARTITIONS);
       await flow.produceTo(RECORDS / 2);
       if (atStart) {
@@ -151,6 +179,7 @@ describe('while a side is away, the bridge waits, says so once, and goes on by i
         await flow.produceTo((RECORDS * 3) / 4);
       }
       const told = await watch(flow, scenario, forMs);
+      await scenario.meanwhile?.(flow);
       const atMost = await flow.figure('shuttle_buffered_records');
       await scenario.end();
       const mendedMs = Date.now();

@@ -162,8 +162,10 @@ function createTries(context: Context, header: BatchHeader): Tries {
   const waiter = outage.waiter();
   return {
     failed: (error, attempt) => {
-      const long = attempt >= ORDINARY_TRIES || clock.now() - startMs >= ORDINARY_MS;
-      if (long || error.code === 'FABRIC_UNREACHABLE') {
+      // One transaction that orderers took and lost is found out late, and sent again at once.
+      const lone = attempt === 1 && error.code === 'COMMIT_UNKNOWN';
+      const long = !lone && clock.now() - startMs >= ORDINARY_MS;
+      if (long || attempt >= ORDINARY_TRIES || error.code === 'FABRIC_UNREACHABLE') {
         waiter.failed('fabric', error);
       } else {
         meter.failed(error.code);

@@ -1,6 +1,7 @@
 /** `ports.DeadLetters` on kafkajs: an idempotent producer that has one send in flight. */
 import { ShuttleError } from '../errors.ts';
 import { backOffMs } from '../limits.ts';
+import type { Waiter } from '../outage.ts';
 import type { Clock, DeadLetter, DeadLetters } from '../ports.ts';
 import type { OutputHeader, OutputRecord } from '../values.ts';
 import type { KafkaClient } from './client.ts';
@@ -71,11 +72,12 @@ async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
   }
 }
 
-/** Connects when the first letter is sent. */
+/** Connects when the first letter is sent. Tells `waiter` how its sends go. */
 export function createDeadLetters(
   client: KafkaClient,
   options: DeadLettersOptions,
   clock: Clock,
+  waiter?: Pick<Waiter, 'answered' | 'failed'>,
 ): DeadLetters {
   let producer: DisposableProducer | null = null;
   const facts = new Map<string, TopicFacts>();
@@ -128,6 +130,7 @@ export function createDeadLetters(
       }
       try {
         await within(sendOnce(records), SEND_DEADLINE_MS);
+        waiter?.answered('kafka');
         return;
       } catch (error) {
         discard();
@@ -135,7 +138,11 @@ export function createDeadLetters(
         if (named.kind.retry === 'never') {
           throw named;
         }
-        client.log.warn({ code: named.code, cause: named.message, attempt }, 'Dead letters failed');
+        client.log.debug(
+          { code: named.code, cause: named.message, attempt },
+          'Dead letters failed',
+        );
+        waiter?.failed('kafka', named);
         await clock.sleep(backOffMs(attempt, clock.random()), signal);
       }
     }

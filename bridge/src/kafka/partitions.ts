@@ -1,7 +1,7 @@
 /** Which partitions this instance owns, where each stands, and why one is held back. */
 import { ShuttleError, toShuttleError } from '../errors.ts';
 import { backOffMs } from '../limits.ts';
-import type { Clock, Log, Owned, SourceEvent } from '../ports.ts';
+import type { Clock, Log, LogFields, Owned, SourceEvent } from '../ports.ts';
 import { partitionName, type TopicPartition } from '../values.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { Fetched } from './fetch-response.ts';
@@ -13,6 +13,8 @@ const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
 const QUEUE_BYTES_LOW = 8 * 1024 * 1024;
 /** Answers "out of range" for an offset that the log should hold: a new leader mends it soon. */
 const RANGE_TRIES = 6;
+/** What so many tries have not mended is no passing hiccup. */
+const ORDINARY_TRIES = 5;
 
 /** Why nothing is fetched: not begun, the pipeline's wish, a full queue, or an error to mend. */
 type Hold = 'new' | 'pipeline' | 'queue' | 'trouble' | 'ended';
@@ -214,7 +216,7 @@ export class Partitions {
           this.port.queue.fail(named);
           return;
         }
-        this.port.log.warn({ code: named.code, attempt }, 'Assignment was not described yet');
+        this.tell(attempt, { code: named.code }, 'Assignment was not described yet');
         await this.wait(attempt);
       }
     }
@@ -264,13 +266,18 @@ export class Partitions {
         this.port.queue.fail(named);
         return;
       }
-      this.port.log.warn(
-        { topic: held.owned.topic, partition: held.owned.partition, code: named.code },
-        'Partition was not readable',
-      );
+      const { topic, partition } = held.owned;
+      const fields = { topic, partition, code: named.code };
+      this.tell(held.troubles, fields, 'Partition was not readable');
       await this.wait(held.troubles);
     }
     this.letGo(held, 'trouble');
+  }
+
+  /** Says once what has not passed by itself. When all of Kafka is away, the member says so. */
+  private tell(attempt: number, fields: LogFields, message: string): void {
+    const level = attempt === ORDINARY_TRIES ? 'warn' : 'debug';
+    this.port.log[level]({ ...fields, attempt }, message);
   }
 
   /**

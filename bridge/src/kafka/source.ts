@@ -88,7 +88,8 @@ class Membership {
         await this.clock.sleep(backOffMs(attempt + 2, this.clock.random()), this.stopped);
         continue;
       }
-      this.client.log.warn({ code: named.code, cause: named.message }, 'Group member was lost');
+      // The event is told once; this is each life.
+      this.client.log.debug({ code: named.code, cause: named.message }, 'Group member was lost');
       this.tell(false, named);
       attempt = Date.now() - before > SESSION_TIMEOUT_MS_DEFAULT ? 1 : attempt;
       // Longer than other waits: each life costs the group a rebalance.
