@@ -75,6 +75,8 @@ export interface DeadLetter extends TopicPartition {
   readonly stage: 'carry' | 'ledger';
   readonly code: string;
   readonly reason: string;
+  /** Name of the contract's own rule that refused the record. */
+  readonly rule?: string;
   /** The transaction that refused it, when the ledger did. */
   readonly txId: string | null;
 }

@@ -4,18 +4,11 @@
  * A team extends BatchContract and overrides `apply` with its own rules; whatever `apply` decides,
  * each record is decided once and in order, because the watermark moves in the same transaction.
  */
-import { Context, Contract, Returns, Transaction } from 'fabric-contract-api';
+import { Context, Returns, Transaction } from 'fabric-contract-api';
 import { batchEvent, checkLanes, decodeBatch } from './batch.ts';
-import {
-  checkRecord,
-  parseShared,
-  putClaims,
-  readClaims,
-  requirePrefix,
-  withClaim,
-  withoutClaim,
-} from './claims.ts';
-import { checkDocument, utf8Text, VersionsByKey } from './documents.ts';
+import { checkRecord, readClaims } from './claims.ts';
+import { utf8Text, VersionsByKey } from './documents.ts';
+import { DocumentsContract } from './documents-contract.ts';
 import {
   laneKey,
   type PartitionIdentity,
@@ -34,7 +27,6 @@ import {
 } from './layout.ts';
 import {
   type Claim,
-  encodeClaims,
   encodeLayout,
   encodePartitionState,
   encodeWatermark,
@@ -43,55 +35,41 @@ import {
 } from './ledger.ts';
 import { currentDocument } from './queries.ts';
 import { Refusal } from './refusal.ts';
+import {
+  type Applied,
+  type Decision,
+  decide,
+  type IncomingRecord,
+  isRefused,
+  withinRulesBytes,
+  withoutValues,
+} from './rules.ts';
 import { openState, type State } from './state.ts';
-import { adoptTransactions, Inheritable } from './transactions.ts';
+import { Inheritable } from './transactions.ts';
 import { effectiveWatermark, placeBatch } from './watermark.ts';
 import {
   encodeReceipt,
   encodeRecords,
-  type RecordRefusalCode,
   type Rejection,
   sha256Hex,
   type WireRecord,
 } from './wire.ts';
 
-/** What `apply` answers to refuse a record: the batch goes on, the record is a dead letter. */
-export const REFUSED = 'RULE_REFUSED';
-
-/** A record on its way to the ledger; `value` null asks to delete the document. */
-export interface IncomingRecord {
-  readonly key: string;
-  readonly value: Uint8Array | null;
-  /** Milliseconds since the epoch. */
-  readonly timestamp: number;
-  readonly stream: string;
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: bigint;
-}
-
-/** The document to store, null for a tombstone, or REFUSED. */
-export type Applied = Uint8Array | null | typeof REFUSED;
-
 /** Name of the event of a batch's transaction. */
 export const BATCH_EVENT = 'batch';
 
 @Inheritable()
-export class BatchContract extends Contract {
-  constructor(name?: string) {
-    super(name);
-    adoptTransactions(this);
-  }
-
+export class BatchContract extends DocumentsContract {
   /**
-   * Decides about one record; override it with one's own rules. Without rules of its own, a
-   * record's value becomes the document as it is.
+   * The contract's own rule: decides about one record. Override it; without a rule, a record's
+   * value becomes the document as it is.
    *
-   * It must depend on nothing but its arguments: every endorser has to decide the same. The
-   * document is stored byte for byte and must be JSON. An error that it throws fails the whole
-   * batch and stops the lane; a record that is at fault itself is REFUSED.
+   * It must depend on nothing but its arguments, because every endorser has to decide the same:
+   * no clock, no random number, no network or file, no environment, no locale, nothing kept from
+   * one call to the next. It answers at once, not with a promise. A document that it answers is
+   * stored byte for byte and must be JSON. When it throws, the record is refused with RULE_FAILED.
    *
-   * @param record - its key and value have passed all checks
+   * @param record - its key and value have passed all checks, claims included
    * @param current - the document that the key has, with the batch's earlier records applied; null
    *   when there is none, and always null unless readsCurrent() says true
    */
@@ -101,9 +79,9 @@ export class BatchContract extends Contract {
   }
 
   /**
-   * Whether `apply` is given the current document. Off, because a read for each record costs
-   * several times the throughput. It causes no conflicts: a batch's keys are written by its own
-   * lane only.
+   * Whether `apply` is given the current document. Off, because it is a message between chaincode
+   * and peer for each key of a batch. It adds no conflicts between batches: a key is written by its
+   * own lane only. Another writer of the key makes the batch be decided anew, never lost.
    */
   protected readsCurrent(): boolean {
     return false;
@@ -192,7 +170,8 @@ export class BatchContract extends Contract {
 
   /**
    * Applies a batch: the records of one lane, in the transient map under RECORDS_TRANSIENT_KEY.
-   * Reads the partition's layout, the lane's watermark and the claims, nothing else.
+   * Reads the partition's layout, the lane's watermark and the claims, and nothing else unless the
+   * contract's own rule reads the current documents.
    *
    * @param header - a BatchHeader, as encodeHeader() writes it
    * @returns the receipt, as encodeReceipt() writes it
@@ -229,7 +208,7 @@ export class BatchContract extends Contract {
     const fresh = batch.records.slice(placement.from);
     const claims = await readClaims(state);
     const refused = await this.applyRecords(state, id, identity, fresh, claims);
-    const rejections = [...unseenRejections(watermark, after), ...refused];
+    const rejections = withinRulesBytes([...unseenRejections(watermark, after), ...refused]);
     const last = fresh.at(-1) as WireRecord;
     state.put(laneKey(state, id, lane), Buffer.from(nextWatermark(state, last, rejections)));
     const applied = fresh.length - refused.length;
@@ -272,51 +251,6 @@ export class BatchContract extends Contract {
     return encodePartitionState(encodeLayout(layout), watermarks);
   }
 
-  /**
-   * Claims the keys that start with a prefix for the submitter's organisation: nobody else writes
-   * documents there, but those that it is shared with. The first claim wins. Repeated by its
-   * owner, it sets anew whom the claim is shared with.
-   *
-   * @param shared - a JSON array of MSP ids, "[]" to share with nobody
-   * @returns all claims, as encodeClaims() writes them
-   * @throws Refusal ADMIN_REQUIRED, ARGUMENT_INVALID, CLAIMS_FULL; CLAIM_TAKEN when the prefix
-   *   lies within, above or on another organisation's
-   */
-  @Transaction()
-  @Returns('string')
-  async claim(ctx: Context, prefix: string, shared: string): Promise<string> {
-    const state = openState(ctx);
-    requireAdmin(state);
-    requirePrefix(prefix, state.isArgumentUtf8(1));
-    const { mspId } = state;
-    const claims = await readClaims(state);
-    const wanted = { prefix, mspId, shared: parseShared(shared, mspId) };
-    return await replaceClaims(state, claims, withClaim(claims, wanted));
-  }
-
-  /**
-   * Gives a claim of the submitter's organisation up.
-   *
-   * @returns all claims, as encodeClaims() writes them
-   * @throws Refusal ADMIN_REQUIRED, ARGUMENT_INVALID, CLAIM_TAKEN, NOT_FOUND
-   */
-  @Transaction()
-  @Returns('string')
-  async releaseClaim(ctx: Context, prefix: string): Promise<string> {
-    const state = openState(ctx);
-    requireAdmin(state);
-    requirePrefix(prefix, state.isArgumentUtf8(1));
-    const claims = await readClaims(state);
-    return await replaceClaims(state, claims, withoutClaim(claims, prefix, state.mspId));
-  }
-
-  /** All claims, of every organisation, as encodeClaims() writes them. */
-  @Transaction(false)
-  @Returns('string')
-  async getClaims(ctx: Context): Promise<string> {
-    return encodeClaims(await readClaims(openState(ctx)));
-  }
-
   /** Puts the documents of the records that are accepted; answers the others. */
   private async applyRecords(
     state: State,
@@ -325,40 +259,59 @@ export class BatchContract extends Contract {
     records: readonly WireRecord[],
     claims: readonly Claim[],
   ): Promise<Rejection[]> {
-    const { stream, topic, partition } = identity;
     const rejections: Rejection[] = [];
     const versions = new VersionsByKey();
     const readsCurrent = this.readsCurrent();
-    for (const { offset, timestamp, key: keyBytes, value } of records) {
-      const code = checkRecord(keyBytes, value, claims, identity.mspId);
-      if (code !== null) {
-        rejections.push({ offset, code });
-        continue;
+    const failed = tellFirst(identity);
+    for (const record of records) {
+      const { offset, timestamp, value } = record;
+      const key = utf8Text(record.key);
+      const code = checkRecord(record.key, value, claims, identity.mspId);
+      let decision: Decision;
+      if (code === null) {
+        const current = readsCurrent ? await documentSoFar(state, versions, key) : null;
+        decision = this.askRule(identity, record, key, current, failed);
+      } else {
+        decision = { code };
       }
-      const key = utf8Text(keyBytes);
-      const current = readsCurrent ? await documentSoFar(state, versions, key) : null;
-      const record = { key, value, timestamp, stream, topic, partition, offset };
-      const document = this.apply(record, current);
-      const refusal = checkApplied(document, value);
-      if (refusal !== null || document === REFUSED) {
-        rejections.push({ offset, code: refusal ?? REFUSED });
-        continue;
+      if (isRefused(decision)) {
+        rejections.push({ offset, ...decision });
+      } else {
+        versions.add(key, { offset, timestamp, document: decision.document });
       }
-      versions.add(key, { offset, timestamp, document });
     }
     for (const [key, envelope] of versions.envelopes({ kind: 'source', shortId: id })) {
       state.put(key, envelope);
     }
     return rejections;
   }
+
+  private askRule(
+    { stream, topic, partition, mspId }: PartitionIdentity,
+    { offset, timestamp, value }: WireRecord,
+    key: string,
+    current: Uint8Array | null,
+    failed: (offset: bigint, error: unknown) => void,
+  ): Decision {
+    const about = { key, timestamp, mspId, stream, topic, partition, offset };
+    return decide(
+      (copy) => this.apply({ ...about, value: copy }, current && Uint8Array.from(current)),
+      value,
+      (error) => failed(offset, error),
+    );
+  }
 }
 
-/** A document that `apply` made is checked like a record's value; the value itself already was. */
-function checkApplied(document: Applied, value: Uint8Array | null): RecordRefusalCode | null {
-  if (document === null || document === REFUSED || document === value) {
-    return null;
-  }
-  return checkDocument(document);
+/** Tells the chaincode's log of the first record of a batch that the rule failed on, not of all. */
+function tellFirst({ topic, partition }: PartitionIdentity) {
+  let told = false;
+  return (offset: bigint, error: unknown): void => {
+    if (!told) {
+      told = true;
+      const place = `offset ${offset} of ${topic}, partition ${partition}`;
+      process.stderr.write(`The contract's rule failed on ${place}: ${withoutValues(error)}\n`);
+    }
+  };
 }
 
 /** The document of a key, with the batch's earlier records applied. */
@@ -369,25 +322,6 @@ async function documentSoFar(
 ): Promise<Uint8Array | null> {
   const earlier = versions.latest(key);
   return earlier === undefined ? currentDocument(state, key) : earlier.document;
-}
-
-function requireAdmin(state: State): void {
-  if (!state.isAdmin) {
-    throw new Refusal('ADMIN_REQUIRED', `Only an admin of ${state.mspId} can do this.`);
-  }
-}
-
-async function replaceClaims(
-  state: State,
-  claims: readonly Claim[],
-  next: readonly Claim[] | null,
-): Promise<string> {
-  if (next === null) {
-    return encodeClaims(claims);
-  }
-  putClaims(state, next);
-  await state.flush();
-  return encodeClaims(next);
 }
 
 /**

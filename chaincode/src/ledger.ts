@@ -4,6 +4,7 @@
  */
 import {
   decodeRejections,
+  encodeRejections,
   integer,
   type LayoutSpec,
   natural,
@@ -92,7 +93,7 @@ export function encodeWatermark(watermark: Watermark): string {
     txId: watermark.txId,
     timestamp: watermark.timestamp,
     sha256: watermark.sha256,
-    rejections: watermark.rejections.map((r) => [r.offset.toString(), r.code]),
+    rejections: encodeRejections(watermark.rejections),
   });
 }
 

@@ -22,6 +22,13 @@ export const LANES_MAX = 256;
 export const NAME_BYTES_MAX = 249;
 /** All claims of a channel together: every transaction that writes documents reads them. */
 export const CLAIMS_BYTES_MAX = 64 * 1024;
+/** The sentence of one refusal by a contract's own rule; longer ones are cut. */
+export const RULE_SENTENCE_BYTES_MAX = 256;
+/** Names and sentences of all such refusals that one watermark keeps; more are left out. */
+export const RULES_BYTES_MAX = 128 * 1024;
+
+/** The name of a contract's own rule. */
+export const RULE_NAME = /^[A-Z][A-Z0-9_]{0,63}$/;
 
 /** Identifies how a record key chooses its lane; part of the layout. */
 export const LANE_HASH_VERSION = 1;
@@ -36,7 +43,8 @@ export type RecordRefusalCode =
   | 'VALUE_NOT_UTF8'
   | 'VALUE_NOT_JSON'
   | 'VALUE_TOO_LARGE'
-  | 'RULE_REFUSED';
+  | 'RULE_REFUSED'
+  | 'RULE_FAILED';
 
 /** Codes that refuse a whole transaction; nothing of it is written. */
 export type TransactionRefusalCode =
@@ -67,6 +75,7 @@ export const RECORD_REFUSALS: Readonly<Record<RecordRefusalCode, string>> = {
   VALUE_NOT_JSON: 'The record value is not valid JSON.',
   VALUE_TOO_LARGE: `The record value is larger than ${DOCUMENT_BYTES_MAX} bytes.`,
   RULE_REFUSED: "The contract's own rule refused the record.",
+  RULE_FAILED: "The contract's own rule failed on the record; the chaincode's log tells where.",
 };
 
 /**
@@ -106,10 +115,21 @@ export interface BatchHeader {
   readonly digest: string;
 }
 
+/** What a contract's own rule said when it refused a record. */
+export interface RuleRefusal {
+  /** The rule's name, as RULE_NAME has it. */
+  readonly name: string;
+  /** For people, RULE_SENTENCE_BYTES_MAX at most. */
+  readonly sentence: string;
+}
+
 /** One refused record of a committed batch. */
 export interface Rejection {
   readonly offset: bigint;
-  readonly code: RecordRefusalCode;
+  /** A RecordRefusalCode, or one that a later version of the chaincode has. */
+  readonly code: string;
+  /** With RULE_REFUSED, unless it was left out for its size. */
+  readonly rule?: RuleRefusal;
 }
 
 /** What a committed batch answers: exceptions only, because the block stores it. */
@@ -123,6 +143,7 @@ export interface BatchReceipt {
 }
 
 const OFFSET_MAX = 2n ** 63n - 1n;
+const REFUSAL_CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
 const RECORD_FIXED_BYTES = 8 + 8 + 4 + 4;
 const NULL_LENGTH = 0xffffffff;
 
@@ -289,7 +310,7 @@ export function encodeReceipt(receipt: BatchReceipt): string {
     offset: receipt.offset.toString(),
     applied: receipt.applied,
     repeated: receipt.repeated,
-    rejections: receipt.rejections.map((r) => [r.offset.toString(), r.code]),
+    rejections: encodeRejections(receipt.rejections),
   });
 }
 
@@ -304,22 +325,49 @@ export function decodeReceipt(json: string): BatchReceipt {
   };
 }
 
-/** @throws TypeError when they are not pairs of offset and code */
+/** Each as [offset, code], or [offset, code, rule's name, sentence]. */
+export function encodeRejections(rejections: readonly Rejection[]): readonly string[][] {
+  return rejections.map(({ offset, code, rule }) =>
+    rule === undefined
+      ? [offset.toString(), code]
+      : [offset.toString(), code, rule.name, rule.sentence],
+  );
+}
+
+/** @throws TypeError when one is not what encodeRejections() writes */
 export function decodeRejections(raw: unknown): Rejection[] {
   if (!Array.isArray(raw)) {
     throw new TypeError('rejections is not an array');
   }
-  return raw.map((pair: unknown) => {
-    const [offset, code] = Array.isArray(pair) ? (pair as unknown[]) : [];
-    if (typeof code !== 'string' || !isRecordRefusal(code)) {
+  return raw.map((each: unknown) => {
+    const [offset, code, name, sentence] = Array.isArray(each) ? (each as unknown[]) : [];
+    if (typeof code !== 'string' || !REFUSAL_CODE.test(code)) {
       throw new TypeError('a rejection is not [offset, code]');
     }
-    return { offset: integer({ offset }, 'offset'), code };
+    const refused = { offset: integer({ offset }, 'offset'), code };
+    return name === undefined ? refused : { ...refused, rule: decodeRule(name, sentence) };
   });
 }
 
-function isRecordRefusal(code: string): code is RecordRefusalCode {
-  return Object.hasOwn(RECORD_REFUSALS, code);
+function decodeRule(name: unknown, sentence: unknown): RuleRefusal {
+  if (typeof name !== 'string' || typeof sentence !== 'string' || !RULE_NAME.test(name)) {
+    throw new TypeError('a rejection does not end with the name and the sentence of a rule');
+  }
+  return { name, sentence: boundedSentence(sentence) };
+}
+
+/**
+ * A sentence as it may stand in receipts, dead letters and terminals: without control characters,
+ * and cut between two characters to RULE_SENTENCE_BYTES_MAX.
+ */
+export function boundedSentence(sentence: string): string {
+  // Of Unicode's tables this class alone never changes, so all versions of the engine agree.
+  const bytes = Buffer.from(sentence.replace(/\p{Cc}/gu, ' '));
+  let end = Math.min(bytes.length, RULE_SENTENCE_BYTES_MAX);
+  while (end < bytes.length && ((bytes[end] ?? 0) & 0xc0) === 0x80) {
+    end--;
+  }
+  return bytes.toString('utf8', 0, end);
 }
 
 /** Parses a JSON object. @throws TypeError when it is not one */

@@ -50,13 +50,17 @@ class MyShuttle extends ShuttleContract {
 }
 
 const INHERITED = [
+  'getData',
+  'getHistory',
+  'listData',
+  'info',
+  'claim',
+  'releaseClaim',
+  'getClaims',
   'openPartition',
   'relane',
   'submitBatch',
   'getWatermarks',
-  'claim',
-  'releaseClaim',
-  'getClaims',
 ];
 
 function transactionsOf(contracts: readonly (new () => object)[], name: string): string[] {
@@ -95,7 +99,14 @@ test('inherited and own transactions can be called, in their own contract only',
 
 test('helpers of the contract are no transactions', async () => {
   const network = new StubNetwork([ShuttleContract]);
-  for (const fn of ['apply', 'readsCurrent', 'applyRecords', 'constructor', 'createContext']) {
+  for (const fn of [
+    'apply',
+    'readsCurrent',
+    'askRule',
+    'applyRecords',
+    'constructor',
+    'createContext',
+  ]) {
     expect((await network.evaluate({ fn })).isOk).toBe(false);
   }
 });

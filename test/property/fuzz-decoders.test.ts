@@ -110,7 +110,7 @@ const isOwn =
   (error: unknown): boolean =>
     error instanceof type && sentence.test(error.message);
 
-const SETTLED = /^[a-z][\w. ]* (?:is not|end at) |^a rejection is not/;
+const SETTLED = /^[a-z][\w. ]* (?:is not|end at) |^a rejection (?:is not|does not end) /;
 
 describe('what a broker answers', () => {
   async function recordSet(): Promise<Buffer> {
@@ -225,7 +225,11 @@ describe('what a client gives to the chaincode, or the ledger to the bridge', ()
     count: 2,
     digest: wire.sha256Hex(records),
   };
-  const rejections = [{ offset: 7n, code: 'VALUE_NOT_JSON' }] as const;
+  const rule = { name: 'TOO_SMALL', sentence: 'It is too small.' };
+  const rejections = [
+    { offset: 7n, code: 'VALUE_NOT_JSON' },
+    { offset: 8n, code: 'RULE_REFUSED', rule },
+  ] as const;
   const watermark = encodeWatermark({
     offset: 9n,
     txId: 'a',

@@ -104,8 +104,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'one bad record fails its batch',
     file: CONTRACT,
-    find: `if (code !== null) { rejections.push({ offset, code });`,
-    replace: `if (code !== null) { throw new Error(\`BATCH_INVALID: \${code}\`);`,
+    find: 'rejections.push({ offset, ...decision });',
+    replace: 'throw new Error("BATCH_INVALID: " + decision.code);',
     why: 'a whole batch is retried, or stands still, for one record that nobody can apply',
   },
   {

@@ -11,7 +11,6 @@ import {
   decodeRecords,
   encodeRecords,
   layoutDigest,
-  type RecordRefusalCode,
   type Rejection,
   sha256Hex,
   shortId,
@@ -37,6 +36,9 @@ export interface LedgerFaults {
   beforeRead?: () => void | Promise<void>;
 }
 
+/** A code alone, or what a contract's own rule says too. */
+export type Judgement = string | Omit<Rejection, 'offset'>;
+
 /** What all peers of the channel share; several MemoryLedgers may look at one. */
 export class MemoryChannel {
   readonly layouts = new Map<string, string>();
@@ -46,7 +48,7 @@ export class MemoryChannel {
   genesisHash = 'a1'.repeat(32);
   transactions = 0;
   /** Judges a record; null accepts it. */
-  judge: (record: WireRecord) => RecordRefusalCode | null = () => null;
+  judge: (record: WireRecord) => Judgement | null = () => null;
 }
 
 export class MemoryLedger implements Ledger {
@@ -162,8 +164,8 @@ export class MemoryLedger implements Ledger {
     const txId = `tx${channel.transactions}`;
     const rejections: Rejection[] = [];
     for (const record of records) {
-      const code = channel.judge(record);
-      if (code === null) {
+      const judgement = channel.judge(record);
+      if (judgement === null) {
         channel.applied.push({
           key: Buffer.from(record.key).toString(),
           value: record.value === null ? null : Buffer.from(record.value).toString(),
@@ -171,7 +173,8 @@ export class MemoryLedger implements Ledger {
           offset: record.offset,
         });
       } else {
-        rejections.push({ offset: record.offset, code });
+        const refused = typeof judgement === 'string' ? { code: judgement } : judgement;
+        rejections.push({ offset: record.offset, ...refused });
       }
     }
     const last = records.slice(-1);

@@ -1,5 +1,5 @@
 /** The records of one lane in order, and how the next batch is cut from their head. */
-import { recordBytes, type WireRecord } from '@shuttle/chaincode/wire';
+import { type RuleRefusal, recordBytes, type WireRecord } from '@shuttle/chaincode/wire';
 import type { SourceRecord } from '../values.ts';
 
 /** Why a record goes to the dead letters instead of the ledger. */
@@ -7,6 +7,8 @@ export interface Refusal {
   readonly stage: 'carry' | 'ledger';
   readonly code: string;
   readonly txId: string | null;
+  /** What the contract's own rule said, when that refused the record. */
+  readonly rule?: RuleRefusal;
 }
 
 export interface Item {

@@ -241,12 +241,12 @@ export class Lane {
       if (refusal === null) {
         throw new ShuttleError('INTERNAL', 'A record without a refusal met the dead letters.');
       }
-      return { topic, partition, record, ...refusal, reason: reasonOf(refusal.code) };
+      return { topic, partition, record, ...explained(refusal) };
     });
     await this.context.deadLetters.send(letters, this.context.signal);
-    for (const { record, code, txId } of letters) {
+    for (const { record, code, rule, txId } of letters) {
       this.context.log.info(
-        { topic, partition, lane: this.number, offset: record.offset, code, tx_id: txId },
+        { topic, partition, lane: this.number, offset: record.offset, code, rule, tx_id: txId },
         'refused a record',
       );
     }
@@ -261,11 +261,18 @@ export class Lane {
 }
 
 function refusalsOf(rejections: readonly Rejection[], txId: string): Map<bigint, Refusal> {
-  return new Map(rejections.map(({ offset, code }) => [offset, { stage: 'ledger', code, txId }]));
+  return new Map(
+    rejections.map(({ offset, ...refused }) => [offset, { stage: 'ledger', ...refused, txId }]),
+  );
 }
 
 const REASONS: Readonly<Record<string, string>> = { ...RECORD_REFUSALS, ...CARRY_REFUSALS };
 
-function reasonOf(code: string): string {
-  return REASONS[code] ?? 'The record was refused.';
+/** A refusal in the words of its dead letter: its rule's own, when it has one. */
+function explained(refusal: Refusal): Omit<DeadLetter, 'topic' | 'partition' | 'record'> {
+  const { stage, code, txId, rule } = refusal;
+  const reason = REASONS[code] ?? 'The record was refused.';
+  return rule === undefined
+    ? { stage, code, reason, txId }
+    : { stage, code, reason: rule.sentence || reason, rule: rule.name, txId };
 }

@@ -44,6 +44,9 @@ export function letterRecord(letter: DeadLetter, options: DeadLettersOptions): O
     [`${OURS}code`, letter.code],
     [`${OURS}stage`, letter.stage],
   ];
+  if (letter.rule !== undefined) {
+    text.push([`${OURS}rule`, letter.rule]);
+  }
   if (letter.txId !== null) {
     text.push([`${OURS}transaction.id`, letter.txId]);
   }

@@ -9,6 +9,7 @@ import {
   encodeWatermark,
 } from '../../../chaincode/src/ledger.ts';
 import {
+  boundedSentence,
   decodeHeader,
   decodeReceipt,
   decodeRecords,
@@ -19,7 +20,7 @@ import {
   laneOf,
   layoutDigest,
   RECORD_REFUSALS,
-  type RecordRefusalCode,
+  RULE_SENTENCE_BYTES_MAX,
   recordBytes,
   shortId,
 } from '../../../chaincode/src/wire.ts';
@@ -32,10 +33,12 @@ const timestamp = fc.integer({ min: -1, max: Number.MAX_SAFE_INTEGER });
 const name = fc.string({ unit: 'binary' });
 const hex = fc.stringMatching(/^[0-9a-f]{64}$/);
 const natural = fc.nat();
-const rejection = fc.record({
-  offset,
-  code: fc.constantFrom(...(Object.keys(RECORD_REFUSALS) as RecordRefusalCode[])),
-});
+const refusalCode = fc.stringMatching(/^[A-Z][A-Z0-9_]{0,63}$/);
+const rule = fc.record({ name: refusalCode, sentence: fc.string({ unit: 'grapheme-ascii' }) });
+const rejection = fc.record(
+  { offset, code: fc.oneof(refusalCode, fc.constantFrom(...Object.keys(RECORD_REFUSALS))), rule },
+  { requiredKeys: ['offset', 'code'] },
+);
 const rejections = fc.array(rejection, { maxLength: 5 });
 const record = fc.record({ offset, timestamp, key: bytes, value: fc.option(bytes) });
 const header = fc.record({
@@ -102,6 +105,28 @@ describe('what one end writes, the other reads', () => {
           isEqual(decodePartitionState(text), { layout: theLayout, watermarks });
         },
       ),
+    );
+  });
+});
+
+describe('a sentence of a rule', () => {
+  test('is text of a bounded size without control characters, and stays what it is', () => {
+    const long = fc
+      .tuple(fc.string({ unit: 'binary' }), fc.nat(300))
+      .map(([unit, times]) => `${'x'.repeat(times)}${unit.repeat(9)}`);
+    fc.assert(
+      fc.property(long, (text) => {
+        const bounded = boundedSentence(text);
+        expect(Buffer.byteLength(bounded)).toBeLessThanOrEqual(RULE_SENTENCE_BYTES_MAX);
+        expect(bounded).not.toMatch(/\p{Cc}/u);
+        expect(boundedSentence(bounded)).toBe(bounded);
+        const same = Buffer.from(text.replace(/\p{Cc}/gu, ' ')).toString();
+        expect(same.startsWith(bounded)).toBe(true);
+        const cut = Buffer.byteLength(same) > RULE_SENTENCE_BYTES_MAX;
+        // A character of UTF-8 has four bytes at most, so that no more than three stay free.
+        expect(Buffer.byteLength(bounded) > RULE_SENTENCE_BYTES_MAX - 4 || !cut).toBe(true);
+        expect(bounded === same || cut).toBe(true);
+      }),
     );
   });
 });

@@ -4,7 +4,7 @@ import { ShuttleError } from '../../../bridge/src/errors.ts';
 import type { IngestOptions, IngestSummary } from '../../../bridge/src/ingest/context.ts';
 import { runIngest } from '../../../bridge/src/ingest/ingest.ts';
 import { createTestLog, MemoryDeadLetters, silentMeter, testClock } from '../../support/fakes.ts';
-import { type MemoryChannel, MemoryLedger } from '../../support/memory-ledger.ts';
+import { type Judgement, type MemoryChannel, MemoryLedger } from '../../support/memory-ledger.ts';
 import { MemorySource, MemoryTopic } from '../../support/memory-source.ts';
 
 const OPTIONS: IngestOptions = {
@@ -268,6 +268,42 @@ describe('no record disappears', () => {
     expect(channel.applied.map((a) => a.value)).toEqual(['1', '3']);
     expect(channel.transactions).toBe(1);
     expect(topic.acks.get('cleaned/0')?.offset).toBe(3n);
+  });
+
+  it('what a contract’s own rule refuses says so in the rule’s words, whoever learns of it', async () => {
+    const { topic, channel, deadLetters, run } = world(1);
+    const rule = { name: 'OUT_OF_ORDER', sentence: 'It was received before.' };
+    channel.judge = (record) =>
+      new Map<string, Judgement>([
+        ['rule', { code: 'RULE_REFUSED', rule }],
+        ['bare', { code: 'RULE_REFUSED' }],
+        ['new', 'CODE_OF_A_LATER_VERSION'],
+      ]).get(String(record.value)) ?? null;
+    for (const value of ['1', 'rule', 'bare', 'new', '2']) {
+      topic.append(0, 'one', value);
+    }
+    const expected = [
+      ['RULE_REFUSED', 'OUT_OF_ORDER', 'It was received before.'],
+      ['RULE_REFUSED', undefined, "The contract's own rule refused the record."],
+      ['CODE_OF_A_LATER_VERSION', undefined, 'The record was refused.'],
+    ];
+    const told = () => deadLetters.letters.map((l) => [l.code, l.rule, l.reason]);
+    const crash = new AbortController();
+    deadLetters.before = () => {
+      crash.abort();
+      throw new ShuttleError('PRODUCE_FAILED', 'crashed');
+    };
+    await run({}, new MemorySource(topic), crash.signal);
+    deadLetters.before = () => {};
+    // The transaction is committed: the next owner has the watermark alone to learn it from.
+    await run();
+    expect(told()).toEqual(expected);
+    for (const value of ['rule', 'bare', 'new']) {
+      topic.append(0, 'one', value);
+    }
+    await run();
+    expect(told()).toEqual([...expected, ...expected]);
+    expect(channel.applied.map((a) => a.value)).toEqual(['1', '2']);
   });
 
   it('takes the key from the value by the key expression', async () => {
