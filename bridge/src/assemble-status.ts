@@ -12,11 +12,12 @@ export interface StatusParts {
   readonly ledger: Ledger;
   readonly source: Source;
   readonly stream: string;
+  readonly groupId: string;
   readonly blocksTopic: string;
 }
 
-export async function statusWith(parts: StatusParts, groupId: string): Promise<Status> {
-  const { kafka, ledger, source, stream, blocksTopic } = parts;
+export async function statusWith(parts: StatusParts): Promise<Status> {
+  const { kafka, ledger, source, stream, groupId, blocksTopic } = parts;
   const [clusterId, identity, height, lastPublished, partitions] = await Promise.all([
     kafka.clusterId(),
     ledger.identity(),

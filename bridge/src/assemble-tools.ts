@@ -1,9 +1,11 @@
 /** Tools that look at both sides, put together from the adapters that assemble.ts has made. */
 import type { Settings } from './config/schema.ts';
+import { type Reset, type ResetOptions, resetOffsets } from './ingest/offsets.ts';
 import type { KafkaClient } from './kafka/client.ts';
+import { requireNoMembers } from './kafka/group.ts';
 import { createReader } from './kafka/reader.ts';
 import { openReconcileTopics } from './kafka/reconcile-topics.ts';
-import type { Clock, Ledger } from './ports.ts';
+import type { Clock, Ledger, Source } from './ports.ts';
 import { type ReconcileOptions, type ReconcileSummary, reconcile } from './reconcile/reconcile.ts';
 
 export interface Tools {
@@ -13,6 +15,25 @@ export interface Tools {
   readonly clock: Clock;
   readonly stream: string;
   readonly blocksTopic: string;
+}
+
+/** The ingest pipeline's view of the source, for a look from outside. */
+export interface GroupTools {
+  readonly kafka: KafkaClient;
+  readonly ledger: Ledger;
+  readonly source: Source;
+  readonly stream: string;
+  readonly groupId: string;
+}
+
+/** @throws ShuttleError GROUP_ACTIVE while the group has members */
+export async function resetOffsetsWith(
+  { kafka, ledger, source, stream, groupId }: GroupTools,
+  options: Omit<ResetOptions, 'stream'>,
+  signal: AbortSignal,
+): Promise<readonly Reset[]> {
+  await requireNoMembers(kafka, groupId);
+  return await resetOffsets({ source, ledger }, { ...options, stream }, signal);
 }
 
 export async function reconcileWith(

@@ -2,7 +2,7 @@
 
 import { Connections } from './assemble-connect.ts';
 import { statusWith } from './assemble-status.ts';
-import { reconcileWith, type Tools } from './assemble-tools.ts';
+import { type GroupTools, reconcileWith, resetOffsetsWith, type Tools } from './assemble-tools.ts';
 import { type TopicNames, topicNames } from './block/topics.ts';
 import type { Io } from './cli/io.ts';
 import { runProgram } from './cli/program.ts';
@@ -22,6 +22,8 @@ import type { Settings } from './config/schema.ts';
 import { createHttpServer } from './http/server.ts';
 import type { IngestSummary } from './ingest/context.ts';
 import { runIngest } from './ingest/ingest.ts';
+import { showOffsets } from './ingest/offsets.ts';
+import { relane } from './ingest/relane.ts';
 import { createBlockSink } from './kafka/block-sink.ts';
 import type { KafkaClient } from './kafka/client.ts';
 import { createDeadLetters } from './kafka/dead-letters.ts';
@@ -183,13 +185,26 @@ class AssembledShuttle implements Shuttle {
   }
 
   async status(): Promise<Status> {
-    const { kafka, ledger, stream, blocksTopic } = await this.tools();
-    const source = this.source(stream);
-    try {
-      return await statusWith({ kafka, ledger, source, stream, blocksTopic }, this.groupId(stream));
-    } finally {
-      await source.close();
-    }
+    const blocksTopic = this.topics().blocks;
+    return await this.withGroup((group) => statusWith({ ...group, blocksTopic }));
+  }
+
+  async relane(options: Parameters<Shuttle['relane']>[0]): ReturnType<Shuttle['relane']> {
+    const { lanes, keyExpression } = this.settings.ingest;
+    return await this.withGroup((group) =>
+      relane(group, { ...options, stream: group.stream, lanes, keyExpression }),
+    );
+  }
+
+  async offsets(): ReturnType<Shuttle['offsets']> {
+    return await this.withGroup((group) => showOffsets(group, group.stream));
+  }
+
+  async resetOffsets(
+    options: Parameters<Shuttle['resetOffsets']>[0],
+    signal: AbortSignal,
+  ): ReturnType<Shuttle['resetOffsets']> {
+    return await this.withGroup((group) => resetOffsetsWith(group, options, signal));
   }
 
   async reconcile(
@@ -236,6 +251,16 @@ class AssembledShuttle implements Shuttle {
     const [ledger, stream] = await Promise.all([this.ledger(), this.stream()]);
     const blocksTopic = this.topics().blocks;
     return { settings, kafka: this.kafka(), ledger, clock, stream, blocksTopic };
+  }
+
+  private async withGroup<T>(call: (group: GroupTools) => Promise<T>): Promise<T> {
+    const { kafka, ledger, stream } = await this.tools();
+    const source = this.source(stream);
+    try {
+      return await call({ kafka, ledger, source, stream, groupId: this.groupId(stream) });
+    } finally {
+      await source.close();
+    }
   }
 
   private patience(options: RunOptions, signal: AbortSignal): Patience {

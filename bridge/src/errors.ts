@@ -100,6 +100,13 @@ export const ERRORS = {
     3,
     'Run the command again; nothing is done twice. --deadline gives it more time.',
   ),
+  GROUP_ACTIVE: kind(
+    'The consumer group has members.',
+    'none',
+    'never',
+    4,
+    'Stop every bridge of the group; one that was killed leaves after its session time-out.',
+  ),
   PRODUCE_FAILED: kind(
     'Kafka did not acknowledge produced records.',
     'unknown',
@@ -192,7 +199,7 @@ export const ERRORS = {
     'none',
     'never',
     5,
-    'Configure ingest.lanes and ingest.keyExpression as the layout on the ledger says.',
+    'Configure ingest.lanes and ingest.keyExpression as the ledger says, or use `shuttle relane`.',
   ),
   SOURCE_REWOUND: kind(
     'The ledger is ahead of the source partition.',
@@ -206,7 +213,7 @@ export const ERRORS = {
     'none',
     'never',
     5,
-    'The topic was deleted and created again: give it another stream, or restore its records.',
+    'The topic was created again, or somebody moved a watermark: see docs/recovery.md.',
   ),
   SOURCE_TRUNCATED: kind(
     'Records that are not on the ledger yet are gone from the source partition.',

@@ -7,8 +7,10 @@ import { configCommand } from './commands/config.ts';
 import { getDataCommand } from './commands/get-data.ts';
 import { historyCommand } from './commands/history.ts';
 import { listCommand } from './commands/list.ts';
+import { offsetsCommand } from './commands/offsets.ts';
 import { ingestCommand, publishCommand, runCommand } from './commands/pipelines.ts';
 import { reconcileCommand } from './commands/reconcile.ts';
+import { relaneCommand } from './commands/relane.ts';
 import { deleteCommand, setCommand } from './commands/set-data.ts';
 import { statusCommand } from './commands/status.ts';
 import { tailCommand } from './commands/tail.ts';
@@ -63,6 +65,8 @@ export function createProgram(cli: Cli): Command {
     tailCommand(cli),
     statusCommand(cli),
     reconcileCommand(cli),
+    offsetsCommand(cli),
+    relaneCommand(cli),
     configCommand(cli),
   ];
   for (const command of commands) {

@@ -1,6 +1,8 @@
 /** What the commands need of Shuttle, once it is put together; assemble.ts makes it. */
 import type { LoadedSettings } from '../config/load.ts';
 import type { IngestSummary } from '../ingest/context.ts';
+import type { OffsetRow, Reset, ResetOptions } from '../ingest/offsets.ts';
+import type { Relaned, RelaneOptions } from '../ingest/relane.ts';
 import type { Clock, Ledger } from '../ports.ts';
 import type { PublishSummary } from '../publish/publish.ts';
 import type { ReconcileOptions, ReconcileSummary } from '../reconcile/reconcile.ts';
@@ -98,6 +100,15 @@ export interface Shuttle {
     options: Omit<ReconcileOptions, 'stream' | 'keyExpression'>,
     signal: AbortSignal,
   ): Promise<ReconcileSummary>;
+  /** Cuts drained partitions of the source as configured. */
+  relane(options: Pick<RelaneOptions, 'topic' | 'dryRun'>): Promise<readonly Relaned[]>;
+  /** The group's acks. */
+  offsets(): Promise<readonly OffsetRow[]>;
+  /** Moves acks back while nobody ingests. */
+  resetOffsets(
+    options: Omit<ResetOptions, 'stream'>,
+    signal: AbortSignal,
+  ): Promise<readonly Reset[]>;
   /** Reads every file that is configured; with `connect` also asks Kafka and the peer. */
   check(connect: boolean): Promise<readonly Check[]>;
   close(): Promise<void>;

@@ -72,8 +72,11 @@ export interface Context extends IngestDeps {
 }
 
 /** Names the ledger and the stream that an acked offset belongs to. */
-export function ackMetadata(context: Context): string {
-  const { channel, genesisHash, chaincode, mspId } = context.identity;
-  const { stream } = context.options;
+export function ackMetadata(of: {
+  readonly identity: LedgerIdentity;
+  readonly options: Pick<IngestOptions, 'stream'>;
+}): string {
+  const { channel, genesisHash, chaincode, mspId } = of.identity;
+  const { stream } = of.options;
   return JSON.stringify({ v: 1, channel, genesis: genesisHash, chaincode, mspId, stream });
 }

@@ -157,19 +157,20 @@ export async function checkMoved(
  *
  * @throws ShuttleError SOURCE_REPLACED
  */
-async function checkFingerprints(
-  context: Context,
-  assignment: Assignment,
+export async function checkFingerprints(
+  context: Pick<Context, 'source' | 'keyExpression'>,
+  at: TopicPartition & { readonly logStart: bigint },
   { layout, watermarks }: Pick<Opened, 'layout' | 'watermarks'>,
 ): Promise<true> {
-  const { logStart } = assignment;
+  const digest = context.keyExpression?.digest ?? '';
   for (const watermark of watermarks) {
+    const retained = watermark !== null && watermark.offset >= at.logStart;
+    const record = retained ? await context.source.read(at, watermark.offset) : null;
     // Those up to the base were made under another layout, by another key expression perhaps.
-    if (watermark !== null && watermark.offset > layout.base && watermark.offset >= logStart) {
-      const record = await context.source.read(assignment, watermark.offset);
-      if (record !== null) {
-        checkFingerprint(context, assignment, watermark, record);
-      }
+    const isComparable = (offset: bigint) =>
+      record?.key != null || (offset > layout.base && layout.keyExpressionDigest === digest);
+    if (watermark !== null && record !== null && isComparable(watermark.offset)) {
+      checkFingerprint(context, at, watermark, record);
     }
   }
   return true;
@@ -177,7 +178,7 @@ async function checkFingerprints(
 
 /** @throws ShuttleError SOURCE_REPLACED unless the watermark is of this record */
 function checkFingerprint(
-  context: Context,
+  context: Pick<Context, 'keyExpression'>,
   at: TopicPartition,
   watermark: Watermark,
   record: SourceRecord,
