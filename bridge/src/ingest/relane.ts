@@ -20,7 +20,8 @@ export interface RelaneOptions {
 
 /**
  * What became of a partition. `unopened`: it takes the configured cut when it begins. `standing`:
- * it has that cut already. `undrained`: records are begun or, as far as the group tells, unfinished.
+ * it has that cut already. `undrained`: records are begun or, as far as the group tells, not
+ * finished.
  */
 export type RelaneOutcome = 'unopened' | 'standing' | 'undrained' | 'drained' | 'relaned';
 
