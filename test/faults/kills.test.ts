@@ -2,6 +2,8 @@
  * Processes of a real network are killed or stopped while records flow through two bridges. Then
  * everything is compared, by readers that share nothing with the bridge and by reconcile.
  */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { killLeftovers, type Running, runShuttle, startShuttle } from '../support/cli.ts';
 import {
@@ -173,6 +175,21 @@ async function raftLeader(): Promise<string> {
   throw new Error('No ordering node leads.');
 }
 
+async function processOf(name: string) {
+  const { processes } = await world.network.describe();
+  const found = processes.find((each) => each.name === name);
+  if (found === undefined) {
+    throw new Error(`There is no process named ${name}.`);
+  }
+  return found;
+}
+
+/** Every write that makes a file longer fails from now on, as on a disk that is full. */
+async function refuseWrites(name: string): Promise<void> {
+  const { pid } = await processOf(name);
+  await promisify(execFile)('prlimit', ['--pid', String(pid), '--fsize=1:']);
+}
+
 /** The broker that leads partition 0 of a topic, by the name of its process. */
 async function leaderOf(topic: string): Promise<string> {
   const admin = world.kafka.admin();
@@ -217,7 +234,6 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'the ordering node that leads',
     slug: 'raft-leader',
-    short: true,
     fault: async () => restart(await raftLeader()),
   },
   {
@@ -230,6 +246,17 @@ const SCENARIOS: readonly Scenario[] = [
     name: 'the broker that leads the blocks topic',
     slug: 'blocks-broker',
     fault: async () => restart(await leaderOf('shuttle.mychannel.blocks')),
+  },
+  {
+    name: 'the disk of the broker that leads a source partition takes no more writes',
+    slug: 'disk-full',
+    fault: async ({ flow }) => {
+      const name = await leaderOf(flow.topic);
+      await refuseWrites(name);
+      // Its only disk is gone, so it gives up by itself.
+      await eventually('the broker to end', async () => (await processOf(name)).status === 'dead');
+      await world.network.start(name);
+    },
   },
   {
     name: 'a bridge that stands still for longer than its session, and goes on',
@@ -256,6 +283,11 @@ const SCENARIOS: readonly Scenario[] = [
       await flow.stopAll();
       const admin = world.kafka.admin();
       await admin.connect();
+      // A member that was told to stop while it joined is forgotten only after its session.
+      await eventually('the group to be empty', async () => {
+        const { groups } = await admin.describeGroups([flow.groupId]);
+        return groups[0]?.state === 'Empty';
+      });
       await admin.deleteGroups([flow.groupId]);
       await admin.disconnect();
       flow.start('run');
@@ -275,7 +307,7 @@ const SCENARIOS: readonly Scenario[] = [
 
 const seconds = (fromMs: number): number => Math.round((Date.now() - fromMs) / 100) / 10;
 
-describe('20,000 records through two bridges, and a fault in the middle:', () => {
+describe(`${RECORDS} records through two bridges, and a fault in the middle:`, () => {
   it.each(SCENARIOS.filter(({ short }) => !SHORT || short === true))(
     '$name',
     async ({ name, slug, fault, mayEnd = [] }) => {
