@@ -1,6 +1,7 @@
 /** The composition root: the only place that knows every adapter. */
 
 import { Connections } from './assemble-connect.ts';
+import { lettersWith, letterWith, replayWith } from './assemble-letters.ts';
 import { statusWith } from './assemble-status.ts';
 import { type GroupTools, reconcileWith, resetOffsetsWith, type Tools } from './assemble-tools.ts';
 import { type TopicNames, topicNames } from './block/topics.ts';
@@ -10,6 +11,7 @@ import type {
   Check,
   FarSide,
   OpenOptions,
+  ReplayRequest,
   RunOptions,
   Shuttle,
   Status,
@@ -30,6 +32,8 @@ import { createDeadLetters } from './kafka/dead-letters.ts';
 import { createKafkaSource } from './kafka/source.ts';
 import { readTail } from './kafka/tail.ts';
 import { ensureBlockTopics, ensureSourceTopics } from './kafka/topics.ts';
+import type { ReplaySummary } from './letters/replay.ts';
+import type { ListedLetter } from './letters/walk.ts';
 import {
   GAP_PATIENCE_MS_DEFAULT,
   PUBLISH_TRANSACTION_BYTES_MAX,
@@ -212,6 +216,18 @@ class AssembledShuttle implements Shuttle {
     signal: AbortSignal,
   ): ReturnType<Shuttle['reconcile']> {
     return await reconcileWith(await this.tools(), options, signal);
+  }
+
+  async *deadLetters(sources: readonly string[]): AsyncGenerator<ListedLetter> {
+    yield* lettersWith(this.kafka(), sources);
+  }
+
+  async deadLetter(source: string, partition: number, offset: bigint): Promise<ListedLetter> {
+    return await letterWith(this.kafka(), source, partition, offset);
+  }
+
+  async replay(request: ReplayRequest, signal: AbortSignal): Promise<ReplaySummary> {
+    return await replayWith(await this.tools(), request, signal);
   }
 
   async check(connect: boolean): Promise<readonly Check[]> {

@@ -186,6 +186,13 @@ export const ERRORS = {
     'Upgrade the chaincode or the bridge so that both are of one release.',
   ),
   NOT_FOUND: kind('There is no such document.', 'none', 'never', 1, 'Check the key.'),
+  LETTER_MISSING: kind(
+    'There is no such dead letter.',
+    'none',
+    'never',
+    1,
+    '`shuttle dead-letters list` tells where each one stands.',
+  ),
   REPEATED: kind(
     'All records of a batch are on the ledger already.',
     'none',
@@ -256,6 +263,13 @@ export const ERRORS = {
     'never',
     5,
     'Run one publisher per channel; a standby may be started when this one has stopped.',
+  ),
+  REPLAY_FENCED: kind(
+    'Another replay of the same dead letters has taken over.',
+    'none',
+    'never',
+    5,
+    'Let one replay of a topic run at a time; no letter is replayed twice.',
   ),
   // A defect of Shuttle's own
   INTERNAL: kind(

@@ -64,3 +64,7 @@ export const PUBLISH_STOP_PATIENCE_MS = 10_000;
 
 /** Room for a block on its topic: AbsoluteMaxBytes of the development channel. */
 export const BLOCK_BYTES_MAX_DEFAULT = 10 * 1024 * 1024;
+
+/** Kafka transactions of a replay. One that was killed holds the source's readers up so long. */
+export const REPLAY_TRANSACTION_TIMEOUT_MS = 30_000;
+export const REPLAY_DEADLINE_MS = 20_000;

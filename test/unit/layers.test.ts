@@ -21,6 +21,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   ingest: 3,
   publish: 3,
   reconcile: 3,
+  letters: 3,
   kafka: 4,
   fabric: 4,
   config: 4,
@@ -30,6 +31,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'assemble-connect.ts': 5.5,
   'assemble-status.ts': 5.5,
   'assemble-tools.ts': 5.5,
+  'assemble-letters.ts': 5.5,
   'assemble.ts': 6,
   'index.ts': 7,
 };

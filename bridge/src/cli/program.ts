@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { ShuttleError, toShuttleError } from '../errors.ts';
 import { claimCommand, claimsCommand } from './commands/claims.ts';
 import { configCommand } from './commands/config.ts';
+import { deadLettersCommand } from './commands/dead-letters.ts';
 import { getDataCommand } from './commands/get-data.ts';
 import { historyCommand } from './commands/history.ts';
 import { listCommand } from './commands/list.ts';
@@ -67,6 +68,7 @@ export function createProgram(cli: Cli): Command {
     reconcileCommand(cli),
     offsetsCommand(cli),
     relaneCommand(cli),
+    deadLettersCommand(cli),
     configCommand(cli),
   ];
   for (const command of commands) {

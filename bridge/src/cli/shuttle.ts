@@ -3,6 +3,8 @@ import type { LoadedSettings } from '../config/load.ts';
 import type { IngestSummary } from '../ingest/context.ts';
 import type { OffsetRow, Reset, ResetOptions } from '../ingest/offsets.ts';
 import type { Relaned, RelaneOptions } from '../ingest/relane.ts';
+import type { ReplayOptions, ReplaySummary } from '../letters/replay.ts';
+import type { ListedLetter } from '../letters/walk.ts';
 import type { Clock, Ledger } from '../ports.ts';
 import type { PublishSummary } from '../publish/publish.ts';
 import type { ReconcileOptions, ReconcileSummary } from '../reconcile/reconcile.ts';
@@ -79,6 +81,12 @@ export interface RunOptions {
   readonly untilEnd: boolean;
 }
 
+export interface ReplayRequest extends Omit<ReplayOptions, 'stream' | 'deadlineMs'> {
+  readonly source: string;
+  /** Tell what would be replayed, and write nothing. */
+  readonly dryRun: boolean;
+}
+
 /**
  * Shuttle with its settings. Nothing is contacted before a method needs it; each throws
  * ShuttleError.
@@ -109,6 +117,12 @@ export interface Shuttle {
     options: Omit<ResetOptions, 'stream'>,
     signal: AbortSignal,
   ): Promise<readonly Reset[]>;
+  /** Each dead letter of the source topics once, oldest first within a partition. */
+  deadLetters(sources: readonly string[]): AsyncIterable<ListedLetter>;
+  /** @throws ShuttleError LETTER_MISSING */
+  deadLetter(source: string, partition: number, offset: bigint): Promise<ListedLetter>;
+  /** Brings dead letters of a source topic back to it, each once. */
+  replay(options: ReplayRequest, signal: AbortSignal): Promise<ReplaySummary>;
   /** Reads every file that is configured; with `connect` also asks Kafka and the peer. */
   check(connect: boolean): Promise<readonly Check[]>;
   close(): Promise<void>;

@@ -1,5 +1,7 @@
 /** `ports.DeadLetters` on kafkajs: an idempotent producer that has one send in flight. */
 import { ShuttleError } from '../errors.ts';
+import { attemptOf } from '../letters/letter.ts';
+import { CONNECT, deadLetterTopic, ERRORS_HEADER } from '../letters/names.ts';
 import { backOffMs } from '../limits.ts';
 import type { Waiter } from '../outage.ts';
 import type { Clock, DeadLetter, DeadLetters } from '../ports.ts';
@@ -11,12 +13,7 @@ import { readTopicFacts, type TopicFacts } from './topic-facts.ts';
 
 /** A send that takes longer is given up, and made again by a new producer. */
 const SEND_DEADLINE_MS = 20_000;
-export const DEAD_LETTERS_SUFFIX = '.dead-letters';
-export const deadLetterTopic = (source: string): string => `${source}${DEAD_LETTERS_SUFFIX}`;
 
-/** Header names that readers of Kafka Connect's dead letters know. */
-const CONNECT = '__connect.errors.';
-const OURS = '__shuttle.errors.';
 /** Kafka Connect's words for the two stages at which a record is refused. */
 const STAGES = { carry: 'VALUE_CONVERTER', ledger: 'TASK_PUT' } as const;
 
@@ -40,15 +37,16 @@ export function letterRecord(letter: DeadLetter, options: DeadLettersOptions): O
     [`${CONNECT}class.name`, `shuttle.${letter.stage}`],
     [`${CONNECT}exception.class.name`, `shuttle.${letter.code}`],
     [`${CONNECT}exception.message`, letter.reason],
-    [`${OURS}id`, [options.stream, topic, partition, record.offset].join(':')],
-    [`${OURS}code`, letter.code],
-    [`${OURS}stage`, letter.stage],
+    [`${ERRORS_HEADER}id`, [options.stream, topic, partition, record.offset].join(':')],
+    [`${ERRORS_HEADER}code`, letter.code],
+    [`${ERRORS_HEADER}stage`, letter.stage],
+    [`${ERRORS_HEADER}attempts`, String(attemptOf(record.headers))],
   ];
   if (letter.rule !== undefined) {
     text.push([`${OURS}rule`, letter.rule]);
   }
   if (letter.txId !== null) {
-    text.push([`${OURS}transaction.id`, letter.txId]);
+    text.push([`${ERRORS_HEADER}transaction.id`, letter.txId]);
   }
   const why: OutputHeader[] = text.map(([name, value]) => ({ name, value }));
   return {

@@ -145,3 +145,10 @@ export function createBatchWriter(bytesMax: number): BatchWriter {
 
   return { add, end };
 }
+
+/** Bytes of a batch that holds this record alone, before compression. */
+export function encodedBytes(record: OutputRecord, now: number): number {
+  const writer = createBatchWriter(0);
+  writer.add(record, now);
+  return BATCH_HEADER_BYTES + writer.end().bytes;
+}

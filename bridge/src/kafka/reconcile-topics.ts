@@ -1,11 +1,11 @@
 /** The topics of a comparison, from their starts to their ends as they are when they are opened. */
 import { ShuttleError } from '../errors.ts';
+import { letterOf } from '../letters/letter.ts';
+import { deadLetterTopic } from '../letters/names.ts';
 import type { Letter } from '../reconcile/letters.ts';
 import { digestOf, type SourcePartition } from '../reconcile/partition.ts';
 import type { ReconcileTopics } from '../reconcile/reconcile.ts';
-import type { SourceRecord } from '../values.ts';
 import type { KafkaClient } from './client.ts';
-import { deadLetterTopic } from './dead-letters.ts';
 import type { PartitionEnds, PartitionReader } from './reader.ts';
 import { scan } from './scan.ts';
 import { readTopicFacts } from './topic-facts.ts';
@@ -74,32 +74,13 @@ async function* lettersOf(
 ): AsyncGenerator<Letter> {
   for (const at of ends) {
     for await (const records of whole(reader, at)) {
-      yield* records.flatMap((record) => letterOf(record) ?? []);
+      for (const record of records) {
+        const letter = letterOf(at, record);
+        if (letter !== null) {
+          const { stream, source, code } = letter;
+          yield { stream, ...source, code, digest: digestOf(record.key, record.value) };
+        }
+      }
     }
   }
-}
-
-/** Null for a record that is no dead letter of Shuttle's. */
-function letterOf(record: SourceRecord): Letter | null {
-  const header = (name: string): string => {
-    // The record's own headers stand first, and it may be a letter that was produced again.
-    const found = record.headers.findLast((each) => each.name === name);
-    return Buffer.from(found?.value ?? '').toString('utf8');
-  };
-  const topic = header('__connect.errors.topic');
-  const partition = header('__connect.errors.partition');
-  const offset = header('__connect.errors.offset');
-  const id = header('__shuttle.errors.id');
-  const position = `:${topic}:${partition}:${offset}`;
-  if (!(/^\d{1,9}$/.test(partition) && /^\d{1,19}$/.test(offset) && id.endsWith(position))) {
-    return null;
-  }
-  return {
-    stream: id.slice(0, -position.length),
-    topic,
-    partition: Number(partition),
-    offset: BigInt(offset),
-    code: header('__shuttle.errors.code'),
-    digest: digestOf(record.key, record.value),
-  };
 }

@@ -73,3 +73,20 @@ export async function lastRecords(
   }
   return found;
 }
+
+/**
+ * The committed record at exactly this offset; null when the log has none there. A broker answers
+ * with the whole batch that holds the offset, however few bytes are asked for.
+ */
+export async function recordAt(
+  reader: PartitionReader,
+  at: TopicPartition,
+  offset: bigint,
+): Promise<SourceRecord | null> {
+  const fetched = await reader.fetch(at, offset, { maxBytes: 1 });
+  if (fetched.kind === 'failed') {
+    throw fetched.error;
+  }
+  const first = fetched.kind === 'records' ? fetched.records[0] : undefined;
+  return first?.offset === offset ? first : null;
+}

@@ -2,14 +2,14 @@
 import { ShuttleError } from '../errors.ts';
 import { backOffMs, SESSION_TIMEOUT_MS_DEFAULT } from '../limits.ts';
 import type { Clock, Source, SourceEvent } from '../ports.ts';
-import type { SourceRecord, TopicPartition } from '../values.ts';
 import { createAcks } from './acks.ts';
 import type { KafkaClient } from './client.ts';
 import { hasType, toKafkaError } from './errors.ts';
 import { EventQueue } from './event-queue.ts';
 import { createMember, type GroupOffset, type Member } from './member.ts';
 import { Partitions } from './partitions.ts';
-import { createReader, type PartitionReader } from './reader.ts';
+import { createReader } from './reader.ts';
+import { recordAt } from './scan.ts';
 
 const CLOSE_DEADLINE_MS = 10_000;
 /** A topic that was created just now is not known to every broker at once. */
@@ -156,20 +156,6 @@ class Membership {
   }
 }
 
-/** A broker answers with the whole batch that holds the offset, however few bytes are asked for. */
-async function readRecord(
-  reader: PartitionReader,
-  at: TopicPartition,
-  offset: bigint,
-): Promise<SourceRecord | null> {
-  const fetched = await reader.fetch(at, offset, { maxBytes: 1 });
-  if (fetched.kind === 'failed') {
-    throw fetched.error;
-  }
-  const first = fetched.kind === 'records' ? fetched.records[0] : undefined;
-  return first?.offset === offset ? first : null;
-}
-
 /** Joins nothing before `events` is called. */
 export function createKafkaSource(
   client: KafkaClient,
@@ -228,7 +214,7 @@ export function createKafkaSource(
     resume: (owned) => partitions.release(owned, 'pipeline'),
     ack: (owned, offset, metadata) => acks.ack(owned, offset, metadata),
     ends: () => reader.ends(options.topics),
-    read: (at, offset) => readRecord(reader, at, offset),
+    read: (at, offset) => recordAt(reader, at, offset),
     acks: acksOf,
     close: async () => {
       await acks.close(CLOSE_DEADLINE_MS);

@@ -1,8 +1,9 @@
 /** Makes sure that the topics exist and can do what Shuttle needs of them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ShuttleError, toShuttleError } from '../errors.ts';
+
+import { deadLetterTopic } from '../letters/names.ts';
 import type { KafkaClient } from './client.ts';
-import { deadLetterTopic } from './dead-letters.ts';
 import { hasType } from './errors.ts';
 import { readTopicFacts, type TopicFacts } from './topic-facts.ts';
 

@@ -87,6 +87,7 @@ describe('a dead letter', () => {
       ['__shuttle.errors.id', `s:${topic}:2:41`],
       ['__shuttle.errors.code', 'DOCUMENT_INVALID'],
       ['__shuttle.errors.stage', 'ledger'],
+      ['__shuttle.errors.attempts', '1'],
       ['__shuttle.errors.transaction.id', 'abc'],
     ]);
   });
