@@ -167,23 +167,24 @@ export class LetterWorld {
   }
 
   private log(): LetterLog {
-    const world = this;
     return {
       topic: LETTERS,
       ends: () =>
         this.during('ends', () =>
           this.next.map((logEnd, partition) => ({ partition, logStart: 0n, logEnd })),
         ),
-      async *records(partition, from, to) {
-        // In small portions, so that a fault may come between them.
-        const all = (world.partitions[partition] ?? []).filter(
-          ({ offset }) => offset >= from && offset < to,
-        );
-        for (let n = 0; n < all.length; n += 3) {
-          yield await world.during('records', () => all.slice(n, n + 3));
-        }
-      },
+      records: (partition, from, to) => this.recordsOf(partition, from, to),
     };
+  }
+
+  /** In small portions, so that a fault may come between them. */
+  private async *recordsOf(partition: number, from: bigint, to: bigint) {
+    const all = (this.partitions[partition] ?? []).filter(
+      ({ offset }) => offset >= from && offset < to,
+    );
+    for (let n = 0; n < all.length; n += 3) {
+      yield await this.during('records', () => all.slice(n, n + 3));
+    }
   }
 
   private sink(): ReplaySink {

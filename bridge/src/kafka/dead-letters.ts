@@ -43,7 +43,7 @@ export function letterRecord(letter: DeadLetter, options: DeadLettersOptions): O
     [`${ERRORS_HEADER}attempts`, String(attemptOf(record.headers))],
   ];
   if (letter.rule !== undefined) {
-    text.push([`${OURS}rule`, letter.rule]);
+    text.push([`${ERRORS_HEADER}rule`, letter.rule]);
   }
   if (letter.txId !== null) {
     text.push([`${ERRORS_HEADER}transaction.id`, letter.txId]);

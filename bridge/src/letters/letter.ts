@@ -32,6 +32,8 @@ export interface KeptLetter {
   readonly code: string;
   readonly stage: string;
   readonly reason: string;
+  /** The contract's own rule that refused the record, if it was one. */
+  readonly rule: string | null;
   readonly txId: string | null;
   /** How often the record has been refused, this time included. */
   readonly attempts: number;
@@ -88,7 +90,10 @@ export function letterOf(at: TopicPartition, record: SourceRecord): KeptLetter |
     return null;
   }
   const headers = record.headers.slice(0, begin);
-  const txId = text(why, `${ERRORS_HEADER}transaction.id`);
+  const optional = (name: string): string | null => {
+    const found = text(why, `${ERRORS_HEADER}${name}`);
+    return found === '' ? null : found;
+  };
   return {
     at: { topic: at.topic, partition: at.partition, offset: record.offset },
     stream: id.slice(0, -behind.length),
@@ -97,7 +102,8 @@ export function letterOf(at: TopicPartition, record: SourceRecord): KeptLetter |
     code: text(why, `${ERRORS_HEADER}code`),
     stage: text(why, `${ERRORS_HEADER}stage`),
     reason: text(why, `${CONNECT}exception.message`),
-    txId: txId === '' ? null : txId,
+    rule: optional('rule'),
+    txId: optional('transaction.id'),
     attempts: attemptOf(headers),
     timestamp: record.timestamp,
     key: record.key,

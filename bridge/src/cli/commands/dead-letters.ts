@@ -128,7 +128,8 @@ export function textOf(bytes: Uint8Array | null): {
 
 /** All but the value and the record's headers. */
 export function listedJson(letter: ListedLetter) {
-  const { at, stream, source, code, stage, reason, txId, attempts, timestamp, replayed } = letter;
+  const { at, stream, source, code, stage, reason, rule, txId } = letter;
+  const { attempts, timestamp, replayed } = letter;
   const { text: key, encoding: keyEncoding } = textOf(letter.key);
   const valueBytes = letter.value?.length ?? null;
   return {
@@ -137,6 +138,7 @@ export function listedJson(letter: ListedLetter) {
     code,
     stage,
     reason,
+    rule,
     txId,
     attempts,
     timestamp,
@@ -182,6 +184,7 @@ function wholeText(letter: ListedLetter): string[] {
     ...(first === '' ? [] : [['at first', first]]),
     ['code', letter.code],
     ['reason', letter.reason],
+    ...(letter.rule === null ? [] : [['rule', letter.rule]]),
     ['refused by', letter.txId === null ? 'the bridge' : `the ledger, ${letter.txId}`],
     ['attempts', String(attempts)],
     ['time', timeText(letter.timestamp)],
@@ -223,5 +226,6 @@ const ADVICE: Readonly<Record<string, string>> = {
   KEY_CLAIMED: 'let the claim be shared or released (shuttle claims), then replay it',
   KEY_MISSING: 'set ingest.keyExpression for a new stream, or send it with a key',
   RULE_REFUSED: "see the contract's rule; when it allows the record by now, replay it",
+  RULE_FAILED: "mend the contract's rule, then replay it",
   TIMESTAMP_INVALID: 'replay it: it gets a new timestamp',
 };
