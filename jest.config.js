@@ -35,6 +35,7 @@ const config = {
     project('unit'),
     project('property'),
     project('chaincode', {
+      testMatch: ['test/chaincode', 'examples/*/test'].map((at) => `<rootDir>/${at}/**/*.test.ts`),
       extensionsToTreatAsEsm: [],
       transform: { '^.+\\.ts$': swc('typescript', 'commonjs', true) },
     }),

@@ -7,6 +7,7 @@
 import { Context, Returns, Transaction } from 'fabric-contract-api';
 import { batchEvent, checkLanes, decodeBatch } from './batch.ts';
 import { checkRecord, readClaims } from './claims.ts';
+import { type Decision, decide, isRefused, withinRulesBytes, withoutValues } from './decide.ts';
 import { utf8Text, VersionsByKey } from './documents.ts';
 import { DocumentsContract } from './documents-contract.ts';
 import {
@@ -35,15 +36,7 @@ import {
 } from './ledger.ts';
 import { currentDocument } from './queries.ts';
 import { Refusal } from './refusal.ts';
-import {
-  type Applied,
-  type Decision,
-  decide,
-  type IncomingRecord,
-  isRefused,
-  withinRulesBytes,
-  withoutValues,
-} from './rules.ts';
+import { type Applied, type IncomingRecord } from './rule.ts';
 import { openState, type State } from './state.ts';
 import { Inheritable } from './transactions.ts';
 import { effectiveWatermark, placeBatch } from './watermark.ts';
@@ -295,7 +288,7 @@ export class BatchContract extends DocumentsContract {
   ): Decision {
     const about = { key, timestamp, mspId, stream, topic, partition, offset };
     return decide(
-      (copy) => this.apply({ ...about, value: copy }, current && Uint8Array.from(current)),
+      (copy) => this.apply({ ...about, value: copy }, current && Buffer.from(current)),
       value,
       (error) => failed(offset, error),
     );

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { BatchContract } from '../../chaincode/src/base-contract.ts';
 import { decodeEnvelope } from '../../chaincode/src/envelope.ts';
 import { decodePartitionState } from '../../chaincode/src/ledger.ts';
-import { type Applied, type IncomingRecord, refuse } from '../../chaincode/src/rules.ts';
+import { type Applied, type IncomingRecord, refuse } from '../../chaincode/src/rule.ts';
 import { decodeReceipt, RULES_BYTES_MAX } from '../../chaincode/src/wire.ts';
 import { batchCall, openCall, record } from '../support/stub-batches.ts';
 import { StubNetwork } from '../support/stub-network.ts';

@@ -62,7 +62,10 @@ const PURE_MODULES = ['node:crypto', 'node:buffer', 'node:events', 'node:util'];
 const FIRST_LAYER_WITH_IO = 4;
 
 const bridge = sourceFiles('bridge/src');
-const all = [...bridge, ...sourceFiles('chaincode/src'), ...sourceFiles('network/src')];
+const all = [
+  ...bridge,
+  ...['chaincode/src', 'network/src', 'examples/asset-contract/src'].flatMap(sourceFiles),
+];
 
 function partOf(path: string): string {
   return path.replace('bridge/src/', '').split('/')[0] ?? '';
