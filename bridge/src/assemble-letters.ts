@@ -3,16 +3,18 @@ import { createKeyExpression } from './batch/key-expression.ts';
 import type { ReplayRequest } from './cli/shuttle.ts';
 import type { Settings } from './config/schema.ts';
 import { ShuttleError } from './errors.ts';
+import { ackMetadata } from './ingest/context.ts';
 import type { KafkaClient } from './kafka/client.ts';
 import { createLetterLog, createReplaySink } from './kafka/letter-topics.ts';
 import { createReader, type PartitionReader } from './kafka/reader.ts';
-import { recordAt } from './kafka/scan.ts';
+import { recordAt, scan } from './kafka/scan.ts';
+import { createKafkaSource } from './kafka/source.ts';
 import { letterOf, type Position, positionText } from './letters/letter.ts';
 import { Ranges } from './letters/ranges.ts';
 import { type ReplaySummary, replayLetters } from './letters/replay.ts';
 import { type ListedLetter, listLetters, readReceipts } from './letters/walk.ts';
-import type { Clock, Ledger } from './ports.ts';
-import type { SourceRecord } from './values.ts';
+import type { Clock, Ledger, Source } from './ports.ts';
+import type { SourceRecord, TopicPartition } from './values.ts';
 
 export interface ReplayTools {
   readonly settings: Settings;
@@ -20,6 +22,8 @@ export interface ReplayTools {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly stream: string;
+  /** The group that ingests. */
+  readonly groupId: string;
 }
 
 export async function* lettersWith(
@@ -66,37 +70,64 @@ export async function letterWith(
 }
 
 export async function replayWith(
-  { settings, kafka, ledger, clock, stream }: ReplayTools,
-  { source, dryRun, ...options }: ReplayRequest,
+  { settings, kafka, ledger, clock, stream, groupId }: ReplayTools,
+  { source: topic, dryRun, ...options }: ReplayRequest,
   signal: AbortSignal,
 ): Promise<ReplaySummary> {
   const reader = createReader(kafka);
+  const source = createKafkaSource(kafka, { groupId, topics: [topic] }, clock);
   try {
     return await replayLetters(
       {
-        log: createLetterLog(reader, source),
-        sink: dryRun ? null : createReplaySink(kafka, source, clock),
+        log: createLetterLog(reader, topic),
+        sink: dryRun ? null : createReplaySink(kafka, topic, clock),
         ledger,
         keyExpression: createKeyExpression(settings.ingest.keyExpression),
-        readSource: (at) => readSource(reader, at),
+        readSource: (at) => readSource(source, at),
+        unfinished: (at) => readUnfinished({ reader, source, ledger, stream }, at),
         clock,
       },
       { ...options, stream, deadlineMs: settings.command.deadlineMs },
       signal,
     );
   } finally {
-    await reader.close();
+    await Promise.all([reader.close(), source.close()]);
   }
 }
 
 /** Null when the record, or its topic, is not there any more. */
-async function readSource(reader: PartitionReader, at: Position): Promise<SourceRecord | null> {
+async function readSource(source: Source, at: Position): Promise<SourceRecord | null> {
   try {
-    return await recordAt(reader, at, at.offset);
+    return await source.read(at, at.offset);
   } catch (error) {
     if (error instanceof ShuttleError && error.code === 'TOPIC_MISSING') {
       return null;
     }
     throw error;
+  }
+}
+
+interface Unfinished {
+  readonly reader: PartitionReader;
+  readonly source: Source;
+  readonly ledger: Ledger;
+  readonly stream: string;
+}
+
+/** From the group's ack to the end; from the start when no ack of this ledger says otherwise. */
+async function* readUnfinished(
+  { reader, source, ledger, stream }: Unfinished,
+  at: TopicPartition,
+): AsyncGenerator<readonly SourceRecord[]> {
+  const mine = ackMetadata({ identity: await ledger.identity(), options: { stream } });
+  const isAt = ({ topic, partition }: TopicPartition) =>
+    topic === at.topic && partition === at.partition;
+  // The acks first: what they cover is on the ledger whatever comes meanwhile.
+  const ack = (await source.acks()).find((each) => isAt(each) && each.metadata === mine);
+  const ends = (await source.ends()).find(isAt);
+  if (ends !== undefined) {
+    const { logStart, logEnd } = ends;
+    const from = ack !== undefined && ack.offset > logStart ? ack.offset : logStart;
+    yield* scan(reader, at, from, logEnd);
   }
 }

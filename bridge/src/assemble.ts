@@ -227,7 +227,9 @@ class AssembledShuttle implements Shuttle {
   }
 
   async replay(request: ReplayRequest, signal: AbortSignal): Promise<ReplaySummary> {
-    return await replayWith(await this.tools(), request, signal);
+    const tools = await this.tools();
+    const groupId = this.groupId(tools.stream);
+    return await replayWith({ ...tools, groupId }, request, signal);
   }
 
   async check(connect: boolean): Promise<readonly Check[]> {

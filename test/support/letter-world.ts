@@ -59,6 +59,8 @@ export class LetterWorld {
   readonly source: OutputRecord[] = [];
   /** Newest version by key. */
   readonly versions = new Map<string, Version>();
+  /** Records of the source's first partition that the ledger has not finished. */
+  readonly unfinished: SourceRecord[] = [];
   /** Records of the source by `partition@offset`. */
   readonly sourceRecords = new Map<string, SourceRecord>();
   progress = new Map<number, bigint>();
@@ -120,6 +122,7 @@ export class LetterWorld {
         keyExpression: null,
         readSource: async ({ partition, offset }) =>
           this.sourceRecords.get(`${partition}@${offset}`) ?? null,
+        unfinished: ({ partition }) => this.unfinishedOf(partition),
         clock: { ...testClock, sleep: async () => {} },
       },
       {
@@ -147,6 +150,10 @@ export class LetterWorld {
   /** Values of the source's replayed records, in their order. */
   replayedValues(): string[] {
     return this.source.map(({ value }) => Buffer.from(value ?? '').toString());
+  }
+
+  private async *unfinishedOf(partition: number) {
+    yield partition === 0 ? this.unfinished : [];
   }
 
   private end(partition: number): bigint {

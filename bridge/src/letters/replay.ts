@@ -5,7 +5,7 @@ import { backOffMs } from '../limits.ts';
 import type { Clock } from '../ports.ts';
 import type { OutputRecord } from '../values.ts';
 import { type KeptLetter, replayRecord } from './letter.ts';
-import { type NewerDeps, newerThan } from './newer.ts';
+import { findNewer, type NewerDeps } from './newer.ts';
 import { Ranges } from './ranges.ts';
 import { receiptRecord } from './receipt.ts';
 import { isSelected, placeText, type Selection } from './selection.ts';
@@ -14,8 +14,6 @@ import { type LetterEnds, type LetterLog, MetLetters, readReceipts, walkLetters 
 /** Letters of one Kafka transaction. */
 const STEP_LETTERS_MAX = 200;
 const STEP_BYTES_MAX = 8 * 1024 * 1024;
-/** Questions to the ledger at a time. */
-const ASKED_MAX = 8;
 
 /**
  * Where letters are brought back to.
@@ -40,7 +38,7 @@ export interface ReplayStep {
 
 /** What each reason to leave a letter means; the table is interface. */
 export const LEFT = {
-  NEWER: 'the key has a newer document: --force replays it all the same',
+  NEWER: 'the key has a newer document, or soon: --force replays it all the same',
   NO_PARTITION: 'the source topic does not have the partition any more',
   TOO_LARGE: 'the source topic does not take a record as large as this any more',
   NO_LETTER: 'there is no dead letter at this position',
@@ -217,11 +215,11 @@ class ReplayRun {
     letters: readonly KeptLetter[],
     partition: PartitionProgress,
   ): Promise<readonly Candidate[]> {
-    const newer = await mapSome(letters, ASKED_MAX, (letter) => newerThan(letter, this.deps));
+    const newer = await findNewer(letters, this.deps);
     const due: Candidate[] = [];
-    for (const [index, letter] of letters.entries()) {
+    for (const letter of letters) {
       const record = replayRecord(letter);
-      const detail = newer[index] ?? null;
+      const detail = newer.get(letter) ?? null;
       const refusal = this.deps.sink?.refusal(record) ?? null;
       const place = placeText(letter);
       if (refusal !== null) {
@@ -324,17 +322,4 @@ class PartitionProgress {
       this.next = ends.logEnd;
     }
   }
-}
-
-/** Maps in order, with at most `atOnce` calls under way. */
-async function mapSome<T, R>(
-  items: readonly T[],
-  atOnce: number,
-  map: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  for (let from = 0; from < items.length; from += atOnce) {
-    results.push(...(await Promise.all(items.slice(from, from + atOnce).map(map))));
-  }
-  return results;
 }

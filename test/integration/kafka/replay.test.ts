@@ -76,6 +76,7 @@ async function replay(source: string, { brokers, selection = {}, deadlineMs }: G
         ledger: { evaluate: async () => Buffer.from('{"versions":[]}') },
         keyExpression: null,
         readSource: async () => null,
+        unfinished: async function* () {},
         clock: testClock,
       },
       {

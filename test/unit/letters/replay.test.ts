@@ -1,5 +1,6 @@
 /** Each dead letter is brought back once, whatever dies meanwhile, and never over a newer document. */
 import { describe, expect, test } from '@jest/globals';
+import type { SourceRecord } from '../../../bridge/src/values.ts';
 import { randomBySeed } from '../../support/faults.ts';
 import {
   type Call,
@@ -195,6 +196,28 @@ describe('a key with a newer document on the ledger', () => {
     world.sourceRecords.clear();
     world.letter(0, { offset: 8n, key: 'k' });
     expect((await world.replay()).left).toEqual({ NEWER: 1 });
+  });
+
+  test('in the end, by a record that the ledger has not finished yet, is left too', async () => {
+    const world = new LetterWorld();
+    world.letter(0, { offset: 5n, key: 'k' });
+    world.letter(0, { offset: 5n, key: 'k', stream: 'other' });
+    world.letter(0, { offset: 6n, key: 'l' });
+    world.letter(1, { offset: 7n, key: 'k', sourcePartition: 1 });
+    const record = (offset: bigint, key: string, headers: SourceRecord['headers'] = []) => ({
+      ...{ offset, timestamp: 1, key: Buffer.from(key), value: Buffer.from('1'), headers },
+    });
+    const brought = [
+      { name: '__shuttle.replay.record', value: Buffer.from(`${SOURCE}/0@4`) },
+    ] as const;
+    world.unfinished.push(record(4n, 'k'), record(90n, 'k', brought), record(6n, 'l'));
+    expect((await world.replay({}, { dryRun: true })).leftCount).toBe(0);
+    world.unfinished.push(record(91n, 'k'));
+    const { replayed, lefts } = await world.replay();
+    expect([replayed, lefts.map(({ place, reason }) => [place, reason])]).toEqual([
+      2,
+      [['0@0', 'NEWER']],
+    ]);
   });
 
   test('is not asked for when no document can have the key', async () => {

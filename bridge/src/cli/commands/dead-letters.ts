@@ -60,7 +60,7 @@ async function printAll(session: Session, selection: Selection, max: number): Pr
 
 /** Rows are printed as they come, a screenful at a time, so that columns are even. */
 function createPrinter(session: Session, withTopic: boolean) {
-  const HEAD = ['LETTER', 'RECORD', 'CODE', 'TIME', 'TRIES', 'REPLAYED', 'BYTES', 'KEY'];
+  const HEAD = ['LETTER', 'RECORD', 'CODE', 'TIME', 'ATTEMPTS', 'REPLAYED', 'BYTES', 'KEY'];
   let rows: string[][] = [HEAD];
   const flush = (): void => {
     if (rows.length > 1 || rows[0] !== HEAD) {
