@@ -205,7 +205,11 @@ describe('a key with a newer document on the ledger', () => {
     world.letter(0, { offset: 6n, key: 'l' });
     world.letter(1, { offset: 7n, key: 'k', sourcePartition: 1 });
     const record = (offset: bigint, key: string, headers: SourceRecord['headers'] = []) => ({
-      ...{ offset, timestamp: 1, key: Buffer.from(key), value: Buffer.from('1'), headers },
+      offset,
+      timestamp: 1,
+      key: Buffer.from(key),
+      value: Buffer.from('1'),
+      headers,
     });
     const brought = [
       { name: '__shuttle.replay.record', value: Buffer.from(`${SOURCE}/0@4`) },
