@@ -183,7 +183,7 @@ export const ERRORS = {
     'none',
     'never',
     4,
-    'Upgrade the chaincode or the bridge so that both are of one release.',
+    'Bring both to one release. A chaincode of your own has no setData and no deleteData.',
   ),
   NOT_FOUND: kind('There is no such document.', 'none', 'never', 1, 'Check the key.'),
   LETTER_MISSING: kind(

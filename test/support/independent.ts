@@ -137,7 +137,11 @@ export interface PlainVersion {
   readonly txId: string;
 }
 
-export async function plainLedger(peer: PlainPeer, channel: string): Promise<PlainLedger> {
+export async function plainLedger(
+  peer: PlainPeer,
+  channel: string,
+  chaincode = 'shuttle',
+): Promise<PlainLedger> {
   const client = new Client(peer.endpoint, credentials.createSsl(await readFile(peer.tlsCaFile)), {
     'grpc.max_receive_message_length': 100 * 1024 * 1024,
   });
@@ -150,7 +154,7 @@ export async function plainLedger(peer: PlainPeer, channel: string): Promise<Pla
     hash: hash.sha256,
   });
   const network = gateway.getNetwork(channel);
-  const contract = network.getContract('shuttle');
+  const contract = network.getContract(chaincode);
   const qscc = network.getContract('qscc');
   const query = async (name: string, ...args: string[]): Promise<Uint8Array> =>
     await qscc.evaluateTransaction(name, channel, ...args);

@@ -24,6 +24,7 @@ const TEXTS: readonly (readonly [RegExp, ErrorCode])[] = [
   [/access denied|creator org|failed authorization|identity is not valid/i, 'ACCESS_DENIED'],
   [/failed to get config for channel|channel \S+ (?:doesn't exist|not found)/i, 'CHANNEL_MISSING'],
   [/Channel does not exist/i, 'CHANNEL_MISSING'],
+  [/You've asked to invoke a function that does not exist/, 'CHAINCODE_UNFIT'],
   [/successfully defined on channel|chaincode definition for .+ not found/i, 'CHAINCODE_MISSING'],
   [/status=(?:BAD_REQUEST|FORBIDDEN|REQUEST_ENTITY_TOO_LARGE)/, 'LEDGER_REFUSED'],
 ];

@@ -56,6 +56,15 @@ describe('an answer that is not what this release reads', () => {
   });
 });
 
+describe('a transaction that the chaincode does not have', () => {
+  it('is not tried again: the chaincode is of another kind or release', () => {
+    const text = "You've asked to invoke a function that does not exist: setData";
+    const error = explained('endorse', refused(`chaincode response 500, ${text}`));
+    expect([error.code, error.kind.retry]).toEqual(['CHAINCODE_UNFIT', 'never']);
+    expect(error.message).toContain(text);
+  });
+});
+
 describe('what is known of the effect', () => {
   it.each<[Step, number, string, string]>([
     ['evaluate', status.UNAVAILABLE, 'FABRIC_UNREACHABLE', 'none'],

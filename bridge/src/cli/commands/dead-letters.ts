@@ -84,13 +84,13 @@ function createPrinter(session: Session, withTopic: boolean) {
 }
 
 function rowOf(letter: ListedLetter, withTopic: boolean): string[] {
-  const { at, source, code, timestamp, attempts, replayed, value, key } = letter;
+  const { at, source, code, rule, timestamp, attempts, replayed, value, key } = letter;
   const place = (position: KeptLetter['at']) =>
     withTopic ? positionText(position) : `${position.partition}@${position.offset}`;
   return [
     place(at),
     place(source),
-    code,
+    rule === null ? code : `${code} ${rule}`,
     timeText(timestamp),
     String(attempts),
     replayed ? 'yes' : 'no',

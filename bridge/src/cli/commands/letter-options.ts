@@ -10,7 +10,7 @@ import type { Session } from '../session.ts';
 export function addSelection(command: Command): Command {
   return command
     .option('--topic <name>', 'of this source topic alone (default: ingest.topics)')
-    .option('--code <code>', 'refused with this code')
+    .option('--code <code>', 'refused with this code, or by the contract rule of this name')
     .option('--key <key>', "with exactly this record's key")
     .option('--since <time>', 'whose record is from this time or later, such as 2026-01-31T08:00Z')
     .option('--until <time>', 'whose record is from before this time');
