@@ -17,9 +17,15 @@ export interface Waiter {
   leave(): void;
 }
 
+/** What is lost again so soon after it was reached is told only when it lasts as long. */
+const CALM_MS = 10_000;
+
+const LOST = 'lost the far side, waiting';
+
 interface Lost {
   readonly sinceMs: number;
   code: ErrorCode;
+  isTold: boolean;
   /** Who has not been answered since. */
   readonly waiting: Set<Waiter>;
 }
@@ -35,6 +41,8 @@ export class Outage {
   private readonly clock: Clock;
   private readonly lost = new Map<Side, Lost>();
   private readonly reached = new Set<Side>();
+  /** When a side was reached again last. */
+  private readonly backMs = new Map<Side, number>();
   /** What went wrong last, for the error of a deadline. */
   last: ShuttleError | null = null;
 
@@ -69,17 +77,23 @@ export class Outage {
     this.meter.failed(error.code);
     const { code } = error;
     const fields = { side, code, err: error.message };
+    const nowMs = this.clock.now();
     const known = this.lost.get(side);
     if (known !== undefined) {
       known.code = code;
       known.waiting.add(waiter);
       this.log.debug(fields, 'tried the far side in vain');
+      if (!known.isTold && nowMs - known.sinceMs >= CALM_MS) {
+        known.isTold = true;
+        this.log.warn(fields, LOST);
+      }
       return;
     }
-    this.lost.set(side, { sinceMs: this.clock.now(), code, waiting: new Set([waiter]) });
+    const isTold = nowMs - (this.backMs.get(side) ?? Number.NEGATIVE_INFINITY) >= CALM_MS;
+    this.lost.set(side, { sinceMs: nowMs, code, isTold, waiting: new Set([waiter]) });
     this.reached.delete(side);
     this.meter.reachable(side, false);
-    this.log.warn(fields, 'lost the far side, waiting');
+    this.log[isTold ? 'warn' : 'debug'](fields, LOST);
   }
 
   private answered(side: Side, waiter: Waiter): void {
@@ -95,8 +109,10 @@ export class Outage {
     this.lost.delete(side);
     this.meter.reachable(side, true);
     if (lost !== undefined) {
-      const fields = { side, duration_ms: this.clock.now() - lost.sinceMs };
-      this.log.info(fields, 'reached the far side again');
+      const nowMs = this.clock.now();
+      this.backMs.set(side, nowMs);
+      const fields = { side, duration_ms: nowMs - lost.sinceMs };
+      this.log[lost.isTold ? 'info' : 'debug'](fields, 'reached the far side again');
     }
   }
 }

@@ -38,7 +38,7 @@ export type SourceEvent =
   | { readonly kind: 'assigned'; readonly assignment: Assignment }
   | { readonly kind: 'records'; readonly batch: SourceBatch }
   | { readonly kind: 'revoked'; readonly owned: Owned }
-  /** Kafka does not answer, or answers again. Nothing is lost: the adapter goes on by itself. */
+  /** At each try in vain, and once when Kafka answers again: the adapter goes on by itself. */
   | { readonly kind: 'unreachable'; readonly error: Error }
   | { readonly kind: 'reachable' };
 

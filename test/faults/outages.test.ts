@@ -3,11 +3,14 @@
  * in its log and in its readiness, and goes on by itself. Then everything is compared, by readers
  * that share nothing with the bridge and by reconcile.
  */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { killLeftovers, type Settings } from '../support/cli.ts';
 import { createWorld, MINUTE_MS, type World } from '../support/e2e-world.ts';
 import { SHORT } from '../support/faults.ts';
-import { COMMITTED, eventually, Flow, PUBLISHED, type Ready } from '../support/flow.ts';
+import { COMMITTED, Flow, PUBLISHED, type Ready } from '../support/flow.ts';
+import { eventually } from '../support/records.ts';
 
 const RECORDS = SHORT ? 3_000 : 12_000;
 const PARTITIONS = 4;
@@ -207,6 +210,47 @@ describe('while a side is away, the bridge waits, says so once, and goes on by i
       await flow.expectComplete();
     },
     15 * MINUTE_MS,
+  );
+});
+
+/** Fabric's own default is 500. */
+const CALLS_MAX = 3;
+
+/** The peer reads its limits when it starts. */
+async function limitGatewayCalls(from: number, to: number): Promise<void> {
+  const file = join(world.network.description.dir, 'config', 'core.yaml');
+  const text = await readFile(file, 'utf8');
+  const limited = text.replace(`gatewayService: ${from}`, `gatewayService: ${to}`);
+  expect(limited).not.toBe(text);
+  await writeFile(file, limited);
+  await kill(['peer0.org1']);
+  await start(['peer0.org1']);
+}
+
+describe('a peer that takes few calls at once', () => {
+  it(
+    'is given what it takes until all is carried, and it is said that it is busy, not at each try',
+    async () => {
+      await limitGatewayCalls(500, CALLS_MAX);
+      const flow = new Flow(world, 'outage-limit');
+      await flow.createTopic(PARTITIONS);
+      await flow.produceTo(RECORDS);
+      flow.start();
+      const startedMs = Date.now();
+      await flow.until(COMMITTED, COMMITS_BEFORE);
+      await flow.drained();
+      const refused = await flow.figure('shuttle_errors_total\\{code="LEDGER_BUSY"\\}');
+      const told = flow.lines().filter(({ msg }) => msg === LOST);
+      process.stderr.write(
+        `| ${CALLS_MAX} calls | ${RECORDS} | ${seconds(startedMs)} | ${refused} | ${told.length} |\n`,
+      );
+      expect(refused).toBeGreaterThan(10);
+      // It comes and goes with the load, which is told in ten seconds once at most.
+      expect(told.length).toBeLessThanOrEqual(1 + (Date.now() - startedMs) / 10_000);
+      await limitGatewayCalls(CALLS_MAX, 500);
+      await flow.expectComplete();
+    },
+    10 * MINUTE_MS,
   );
 });
 

@@ -1,8 +1,10 @@
 /** The `shuttle` command as its users run it: a process of its own, found in this checkout. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 
-const SHUTTLE = join(import.meta.dirname, '../../bridge/bin/shuttle.js');
+const BRIDGE = createRequire(import.meta.url).resolve('@shuttle/bridge/package.json');
+const SHUTTLE = join(dirname(BRIDGE), 'bin/shuttle.js');
 
 export interface Ended {
   readonly code: number | null;

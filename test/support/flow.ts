@@ -3,12 +3,10 @@ import { expect } from '@jest/globals';
 import { findDifferences } from '../faults/protocol-checks.ts';
 import { type Running, runShuttle, type Settings, startShuttle } from './cli.ts';
 import { createTopic, MINUTE_MS, produceAll, type World } from './e2e-world.ts';
+import { eventually, message } from './records.ts';
 
 export const COMMITTED = 'committed a batch';
 export const PUBLISHED = 'published a block';
-
-const KEYS = 200;
-const POLL_MS = 100;
 
 /** A line of the bridge's log. */
 export interface Line {
@@ -21,43 +19,6 @@ export interface Line {
 export interface Ready {
   readonly status: number;
   readonly reasons: readonly string[];
-}
-
-/**
- * Updates of few keys, deletes among them, and now and then a value that is no JSON.
- *
- * @param payBytes how long a value is at least
- */
-export function message(
-  topic: string,
-  n: number,
-  payBytes = 0,
-): { key: string; value: string | null } {
-  const key = `${topic}/${(n * 7_919) % KEYS}`;
-  if (n % 97 === 50) {
-    return { key, value: `bad ${n}` };
-  }
-  return {
-    key,
-    value: n % 11 === 5 ? null : JSON.stringify({ n, pay: 'x'.repeat(payBytes + (n % 97)) }),
-  };
-}
-
-export async function eventually(
-  what: string,
-  holds: () => Promise<boolean> | boolean,
-  patienceMs = 4 * MINUTE_MS,
-): Promise<void> {
-  const untilMs = Date.now() + patienceMs;
-  for (;;) {
-    if (await Promise.resolve(holds()).catch(() => false)) {
-      return;
-    }
-    if (Date.now() > untilMs) {
-      throw new Error(`Waited in vain for ${what}.`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
 }
 
 export class Flow {
@@ -177,11 +138,12 @@ export class Flow {
   }
 
   /** Ends the bridge, which must not have ended before, and compares everything. */
-  async expectComplete(): Promise<void> {
+  async expectComplete(exit = 0): Promise<void> {
     const { world, topic, settings } = this;
+    expect(this.bridge.process.exitCode).toBeNull();
     this.bridge.process.kill('SIGTERM');
     const { code, stderr } = await this.bridge.ended;
-    expect([code, stderr.slice(-2_000)]).toEqual([0, expect.anything()]);
+    expect([code, stderr.slice(-2_000)]).toEqual([exit, expect.anything()]);
     const last = await runShuttle(['publish', '--until-end'], settings, world.dir);
     expect([last.code, last.stderr.slice(-2_000)]).toEqual([0, expect.anything()]);
     const produced = await this.recordsOnTopic();

@@ -64,6 +64,30 @@ describe('an outage', () => {
     ]);
   });
 
+  test('that comes and goes is told again only when it lasts', () => {
+    const { clock, outage, said } = setting();
+    const lane = outage.waiter();
+    for (let n = 0; n < 20; n++) {
+      lane.failed('fabric', failure('LEDGER_BUSY'));
+      clock.nowMs += 300;
+      lane.answered('fabric');
+    }
+    expect(said().map(([message]) => message)).toEqual([
+      'lost the far side, waiting',
+      'reached the far side again',
+    ]);
+    lane.failed('fabric', failure('FABRIC_UNREACHABLE'));
+    expect([said().length, outage.waits().length]).toEqual([2, 1]);
+    clock.nowMs += 10_000;
+    lane.failed('fabric', failure('FABRIC_UNREACHABLE'));
+    lane.failed('fabric', failure('FABRIC_UNREACHABLE'));
+    lane.answered('fabric');
+    expect(said().slice(2)).toEqual([
+      ['lost the far side, waiting', 'fabric', undefined],
+      ['reached the far side again', 'fabric', 10_000],
+    ]);
+  });
+
   test('of one side says nothing of the other', () => {
     const { outage, said } = setting();
     const waiter = outage.waiter();

@@ -22,6 +22,8 @@ const REFUSAL = /chaincode response \d+, (?:Error: )?([A-Z][A-Z0-9_]+): ([\s\S]*
 const TEXTS: readonly (readonly [RegExp, ErrorCode])[] = [
   [/too many requests/i, 'LEDGER_BUSY'],
   [/access denied|creator org|failed authorization|identity is not valid/i, 'ACCESS_DENIED'],
+  // A peer's, an orderer's and the deliver service's: no time mends an identity.
+  [/client identity expired/i, 'ACCESS_DENIED'],
   [/failed to get config for channel|channel \S+ (?:doesn't exist|not found)/i, 'CHANNEL_MISSING'],
   [/Channel does not exist/i, 'CHANNEL_MISSING'],
   [/You've asked to invoke a function that does not exist/, 'CHAINCODE_UNFIT'],

@@ -88,7 +88,7 @@ class Membership {
         await this.clock.sleep(backOffMs(attempt + 2, this.clock.random()), this.stopped);
         continue;
       }
-      // The event is told once; this is each life.
+      // Whoever takes the event tells it once; this is each life.
       this.client.log.debug({ code: named.code, cause: named.message }, 'Group member was lost');
       this.tell(false, named);
       attempt = Date.now() - before > SESSION_TIMEOUT_MS_DEFAULT ? 1 : attempt;
@@ -149,9 +149,12 @@ class Membership {
   }
 
   private tell(reachable: boolean, error = new Error('Kafka does not answer.')): void {
-    if (reachable !== this.reachable) {
-      this.reachable = reachable;
-      this.queue.push(reachable ? { kind: 'reachable' } : { kind: 'unreachable', error });
+    const before = this.reachable;
+    this.reachable = reachable;
+    if (!reachable) {
+      this.queue.push({ kind: 'unreachable', error });
+    } else if (!before) {
+      this.queue.push({ kind: 'reachable' });
     }
   }
 }

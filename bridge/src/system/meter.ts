@@ -171,5 +171,28 @@ function createInstruments(registry: Registry) {
     lastBlock: gauge('last_block_published', 'Number of the last published block.'),
     errors: counter('errors_total', 'Failures by code.', ['code']),
     reachable: gauge('reachable', '1 while the far side answers.', ['side']),
+    ...processInstruments(registers),
+  };
+}
+
+/** Under the names by which every Prometheus client tells them. */
+function processInstruments(registers: Registry[]) {
+  return {
+    resident: new Gauge({
+      name: 'process_resident_memory_bytes',
+      help: 'Memory of the process.',
+      registers,
+      collect() {
+        this.set(process.memoryUsage.rss());
+      },
+    }),
+    heap: new Gauge({
+      name: 'nodejs_heap_size_used_bytes',
+      help: 'Memory that JavaScript objects use.',
+      registers,
+      collect() {
+        this.set(process.memoryUsage().heapUsed);
+      },
+    }),
   };
 }

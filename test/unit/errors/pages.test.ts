@@ -27,7 +27,9 @@ describe('docs/operations.md', () => {
 
   test('lists every metric, and no other', async () => {
     const exported = await createMeter().metrics();
-    const told = [...text.matchAll(/`(shuttle_[a-z_]+)`/g)].map(([, name]) => name);
+    const told = [...text.matchAll(/`((?:shuttle|process|nodejs)_[a-z_]+)`/g)].map(
+      ([, name]) => name,
+    );
     const served = [...exported.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
     expect(new Set(told)).toEqual(new Set(served));
   });

@@ -96,6 +96,8 @@ describe('what is known of the effect', () => {
 describe('what does not pass', () => {
   it.each([
     ['access denied: channel [c] creator org [Org1MSP]', 'ACCESS_DENIED'],
+    ['proposal client identity expired', 'ACCESS_DENIED'],
+    ['broadcast client identity expired', 'ACCESS_DENIED'],
     ['failed to get config for channel [c]: could not get last config', 'CHANNEL_MISSING'],
     ['make sure the chaincode x has been successfully defined on channel c', 'CHAINCODE_MISSING'],
   ])('%s', (text, code) => {
