@@ -124,7 +124,9 @@ class ReplayRun {
   private readonly missing: Set<string>;
   private readonly left = new Map<LeftReason, number>();
   private readonly counts = { replayed: 0, forced: 0, already: 0, foreign: 0 };
+  /** Offsets of the partitions before, and of this one. */
   private walked = 0;
+  private inPartition = 0;
   private total = 0;
 
   constructor(deps: ReplayDeps, options: ReplayOptions, signal: AbortSignal) {
@@ -177,15 +179,17 @@ class ReplayRun {
         step.push(letter);
         bytes += size;
       }
-      this.tell(Number(letter.at.offset - ends.logStart));
+      this.inPartition = Number(letter.at.offset - ends.logStart);
+      this.tell();
     }
     await this.replay(step, partition);
     this.walked += Number(ends.logEnd - ends.logStart);
-    this.tell(0);
+    this.inPartition = 0;
+    this.tell();
   }
 
-  private tell(inPartition: number): void {
-    this.options.onProgress(this.counts.replayed, this.walked + inPartition, this.total);
+  private tell(): void {
+    this.options.onProgress(this.counts.replayed, this.walked + this.inPartition, this.total);
   }
 
   private isDue(letter: KeptLetter, partition: PartitionProgress): boolean {
@@ -209,6 +213,7 @@ class ReplayRun {
     const due = await this.judge(letters, partition);
     await this.commit(due, partition);
     this.counts.replayed += due.length;
+    this.tell();
   }
 
   private async judge(

@@ -82,17 +82,25 @@ async function replayAll(
   const bar = json || !io.stderr.isTTY ? null : createBar(io);
   const told: (Left & { readonly source: string })[] = [];
   let sum = NOTHING;
+  // Should it fail, what was replayed by then is told.
+  let replayedNow = 0;
+  let stopped = true;
   try {
     for (const { source, selection } of requests) {
       const onLeft = (left: Left) =>
         void (told.length < toldMax ? told.push({ ...left, source }) : 0);
-      const onProgress = (replayed: number, walked: number, total: number) =>
+      const onProgress = (replayed: number, walked: number, total: number) => {
+        replayedNow = replayed;
         bar?.show(sum.replayed + replayed, walked, total);
+      };
       const request = { source, selection, force, dryRun, onLeft, onProgress };
       sum = add(sum, await session.shuttle().replay(request, signal));
+      replayedNow = 0;
     }
+    ({ stopped } = sum);
   } finally {
     bar?.stop();
+    sum = { ...sum, replayed: sum.replayed + replayedNow, stopped };
     report(session, sum, told);
   }
   return sum;
