@@ -67,6 +67,9 @@ export class LetterWorld {
   readonly asked: string[] = [];
   /** Decides about each call. */
   fate: (call: Call) => Fate | Promise<Fate> = () => 'pass';
+  /** What a broker promises; a test takes it away to see that it would notice. */
+  fences = true;
+  isAtomic = true;
   sourcePartitions = 2;
   bytesMax = Number.POSITIVE_INFINITY;
   private readonly next: bigint[] = [];
@@ -202,13 +205,18 @@ export class LetterWorld {
           this.epoch += 1;
           mine = this.epoch;
         }),
-      replay: (step) =>
-        this.during('replay', () => {
-          if (mine !== this.epoch) {
+      replay: async (step) => {
+        if (!this.isAtomic) {
+          this.commit({ ...step, records: step.records.filter(({ topic }) => topic === SOURCE) });
+        }
+        await this.during('replay', () => {
+          if (this.fences && mine !== this.epoch) {
             throw new ShuttleError('REPLAY_FENCED', 'Another replay has started.');
           }
-          this.commit(step);
-        }),
+          const rest = step.records.filter(({ topic }) => this.isAtomic || topic === LETTERS);
+          this.commit({ ...step, records: rest });
+        });
+      },
       refusal: (record) => {
         if ((record.partition ?? 0) >= this.sourcePartitions) {
           return { reason: 'NO_PARTITION', detail: 'it is gone' };

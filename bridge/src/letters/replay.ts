@@ -38,7 +38,7 @@ export interface ReplayStep {
 
 /** What each reason to leave a letter means; the table is interface. */
 export const LEFT = {
-  NEWER: 'the key has a newer document, or soon: --force replays it all the same',
+  NEWER: 'the key has a newer document; --force replays it all the same',
   NO_PARTITION: 'the source topic does not have the partition any more',
   TOO_LARGE: 'the source topic does not take a record as large as this any more',
   NO_LETTER: 'there is no dead letter at this position',

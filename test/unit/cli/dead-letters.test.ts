@@ -205,7 +205,7 @@ describe('dead-letters replay', () => {
     expect(told.code).toBe(1);
     expect(told.stdout).toMatchInlineSnapshot(`
 "shuttle.cleaned 0@1  NEWER  the ledger has a newer document of shuttle.cleaned/0@99
-1 x NEWER: the key has a newer document, or soon: --force replays it all the same
+1 x NEWER: the key has a newer document; --force replays it all the same
 1 dead letter replayed, 1 left
 "
 `);

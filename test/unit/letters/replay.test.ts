@@ -287,11 +287,40 @@ describe('each letter comes back once', () => {
   });
 });
 
+describe('the same faults bring letters back twice', () => {
+  const twiceBy = async (change: (world: LetterWorld) => void): Promise<boolean> => {
+    for (let seed = 1; seed <= 200; seed++) {
+      const { world, wanted } = await troubled(seed, change);
+      if (world.source.length !== wanted.size) {
+        return true;
+      }
+    }
+    return false;
+  };
+
+  test('when nobody fences an older replay', async () => {
+    expect(
+      await twiceBy((world) => {
+        world.fences = false;
+      }),
+    ).toBe(true);
+  });
+
+  test('when records and receipt are not one transaction', async () => {
+    expect(
+      await twiceBy((world) => {
+        world.isAtomic = false;
+      }),
+    ).toBe(true);
+  });
+});
+
 /** Replays under faults, and one without them at the end. */
-async function troubled(seed: number) {
+async function troubled(seed: number, change: (world: LetterWorld) => void = () => {}) {
   const random = randomBySeed(seed);
   const below = (count: number) => Math.floor(random() * count);
   const world = new LetterWorld();
+  change(world);
   const wanted = new Set<string>();
   for (let run = 0; run < 6; run++) {
     for (let n = below(30); n > 0; n--) {
