@@ -37,6 +37,7 @@ export interface LetterSpec {
   readonly stream?: string;
   readonly offset: bigint;
   readonly sourcePartition?: number;
+  readonly sourceTopic?: string;
   readonly key?: string | null;
   readonly code?: string;
   readonly timestamp?: number;
@@ -94,7 +95,7 @@ export class LetterWorld {
     };
     const letter = letterRecord(
       {
-        topic: SOURCE,
+        topic: spec.sourceTopic ?? SOURCE,
         partition: spec.sourcePartition ?? 0,
         record,
         stage: 'ledger',
@@ -115,6 +116,7 @@ export class LetterWorld {
   async replay(
     selection: ReplayOptions['selection'] = {},
     options: Partial<ReplayOptions> & { readonly dryRun?: boolean } = {},
+    signal: AbortSignal = new AbortController().signal,
   ): Promise<ReplaySummary & { readonly lefts: readonly Left[] }> {
     const lefts: Left[] = [];
     const summary = await replayLetters(
@@ -137,7 +139,7 @@ export class LetterWorld {
         onProgress: () => {},
         ...options,
       },
-      new AbortController().signal,
+      signal,
     );
     return { ...summary, lefts };
   }
@@ -179,6 +181,7 @@ export class LetterWorld {
   private log(): LetterLog {
     return {
       topic: LETTERS,
+      source: SOURCE,
       ends: () =>
         this.during('ends', () =>
           this.next.map((logEnd, partition) => ({ partition, logStart: 0n, logEnd })),

@@ -18,13 +18,13 @@ export function createLetterLog(reader: PartitionReader, source: string): Letter
   const topic = deadLetterTopic(source);
   return {
     topic,
+    source,
     ends: async () => {
       try {
         return await reader.ends([topic]);
       } catch (error) {
-        if (error instanceof ShuttleError && error.code === 'TOPIC_MISSING') {
-          // Without refusals there may be no such topic; the source must be there.
-          await reader.ends([source]);
+        if (isMissing(error)) {
+          await requireTopic(reader, source);
           return [];
         }
         throw error;
@@ -32,6 +32,20 @@ export function createLetterLog(reader: PartitionReader, source: string): Letter
     },
     records: (partition, from, to) => scan(reader, { topic, partition }, from, to),
   };
+}
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof ShuttleError && error.code === 'TOPIC_MISSING';
+
+/** Without refusals there may be no topic for them, but the source must be there. */
+async function requireTopic(reader: PartitionReader, topic: string): Promise<void> {
+  try {
+    await reader.ends([topic]);
+  } catch (cause) {
+    throw isMissing(cause)
+      ? new ShuttleError('TOPIC_MISSING', `There is no topic ${topic}.`, { cause, at: { topic } })
+      : cause;
+  }
 }
 
 /** What a replay writes goes by one transactional id for all who replay these letters. */

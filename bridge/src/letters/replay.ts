@@ -63,7 +63,7 @@ export interface ReplayDeps extends NewerDeps {
 }
 
 export interface ReplayOptions {
-  /** Letters of other streams are counted and left alone. */
+  /** Letters of other streams, or of other topics, are counted and left alone. */
   readonly stream: string;
   readonly selection: Selection;
   /** Replays letters whose key has a newer document, too. */
@@ -82,7 +82,7 @@ export interface ReplaySummary {
   readonly forced: number;
   /** Selected letters that an earlier replay has brought back. */
   readonly already: number;
-  /** Letters of other streams. */
+  /** Letters of other streams or topics. */
   readonly foreign: number;
   readonly left: Readonly<Partial<Record<LeftReason, number>>>;
   readonly leftCount: number;
@@ -197,7 +197,8 @@ class ReplayRun {
     if (isSelectedNow) {
       this.missing.delete(placeText(letter));
     }
-    const isOurs = letter.stream === this.options.stream;
+    const isOurs =
+      letter.stream === this.options.stream && letter.source.topic === this.deps.log.source;
     const isDone = partition.replayed.has(letter.at.offset);
     this.counts.foreign += isSelectedNow && !isOurs ? 1 : 0;
     this.counts.already += isSelectedNow && isOurs && isDone ? 1 : 0;

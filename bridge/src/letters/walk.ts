@@ -14,6 +14,7 @@ export interface LetterEnds {
 /** The dead-letter topic of one source topic. */
 export interface LetterLog {
   readonly topic: string;
+  readonly source: string;
   /** Its partitions as they are now; none when there is no topic. */
   ends(): Promise<readonly LetterEnds[]>;
   /** Committed records with offsets in [from, to), in their order. */

@@ -116,8 +116,9 @@ describe('letters', () => {
     world.letter(0, { offset: 1n });
     world.letter(0, { offset: 1n });
     world.letter(0, { offset: 1n, stream: 'other' });
-    expect(await world.replay()).toMatchObject({ replayed: 1, foreign: 1 });
-    expect(await world.replay()).toMatchObject({ replayed: 0, already: 1, foreign: 1 });
+    world.letter(0, { offset: 1n, sourceTopic: 'other' });
+    expect(await world.replay()).toMatchObject({ replayed: 1, foreign: 2 });
+    expect(await world.replay()).toMatchObject({ replayed: 0, already: 1, foreign: 2 });
     expect(world.source).toHaveLength(1);
   });
 
@@ -129,6 +130,19 @@ describe('letters', () => {
     world.bytesMax = 7;
     const { replayed, left } = await world.replay();
     expect([replayed, left]).toEqual([1, { NO_PARTITION: 1, TOO_LARGE: 1 }]);
+  });
+
+  test('that are left by a stop come back the next time', async () => {
+    const world = worldOf(1_000);
+    const stop = new AbortController();
+    world.fate = (call) => {
+      if (call === 'replay') stop.abort();
+      return 'pass';
+    };
+    const first = await world.replay({}, {}, stop.signal);
+    expect(first).toMatchObject({ stopped: true, leftCount: 0, replayed: 200 });
+    expect(await world.replay()).toMatchObject({ stopped: false, replayed: 800, already: 200 });
+    expect(new Set(world.replayedValues()).size).toBe(1_000);
   });
 
   test('of one key come back in the order of their records', async () => {

@@ -173,7 +173,7 @@ function report(
   const notes = [
     forced > 0 ? `${grouped(forced)} of them over a newer document` : '',
     already > 0 ? `${grouped(already)} replayed before` : '',
-    foreign > 0 ? `${grouped(foreign)} of other streams` : '',
+    foreign > 0 ? `${grouped(foreign)} of other streams or topics` : '',
     leftCount > 0 ? `${grouped(leftCount)} left` : '',
     stopped ? 'stopped before the end' : '',
   ].filter(Boolean);

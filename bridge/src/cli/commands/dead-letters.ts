@@ -4,7 +4,7 @@ import { type KeptLetter, positionText } from '../../letters/letter.ts';
 import { isSelected, type Selection } from '../../letters/selection.ts';
 import type { ListedLetter } from '../../letters/walk.ts';
 import { EXIT_OK } from '../io.ts';
-import { type Cli, define, type Session, wholeOption } from '../session.ts';
+import { type Cli, define, type Session, wholeOption, withDeadline } from '../session.ts';
 import { counted, grouped, plainJson, table } from '../text.ts';
 import { replayCommand } from './dead-letters-replay.ts';
 import { addSelection, placeOf, selectionOf, sourcesOf } from './letter-options.ts';
@@ -35,12 +35,26 @@ function listCommand(cli: Cli): Command {
   });
 }
 
+/** The deadline is for Kafka to answer; a long topic may take longer. */
+async function* withinDeadline<T>(session: Session, all: AsyncIterable<T>): AsyncGenerator<T> {
+  const steps = all[Symbol.asyncIterator]();
+  try {
+    for (let step = await withDeadline(session, steps.next()); step.done !== true; ) {
+      yield step.value;
+      step = await steps.next();
+    }
+  } finally {
+    // Not waited for: it comes behind the step that the deadline has given up.
+    void Promise.resolve(steps.return?.()).catch(() => undefined);
+  }
+}
+
 async function printAll(session: Session, selection: Selection, max: number): Promise<void> {
   const sources = sourcesOf(session);
   const printer = createPrinter(session, sources.length > 1);
   let printed = 0;
   let open = 0;
-  for await (const letter of session.shuttle().deadLetters(sources)) {
+  for await (const letter of withinDeadline(session, session.shuttle().deadLetters(sources))) {
     const isAsked = !(session.options.open === true && letter.replayed);
     if (isAsked && isSelected(letter, selection)) {
       printer.print(letter);
