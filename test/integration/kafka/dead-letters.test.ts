@@ -40,6 +40,7 @@ const letter = (topic: string, offset: bigint, value = `value ${offset}`): DeadL
   stage: 'ledger',
   code: 'DOCUMENT_INVALID',
   reason: 'The value is not JSON.',
+  rule: 'MUST_BE_JSON',
   txId: 'abc',
 });
 
@@ -88,6 +89,7 @@ describe('a dead letter', () => {
       ['__shuttle.errors.code', 'DOCUMENT_INVALID'],
       ['__shuttle.errors.stage', 'ledger'],
       ['__shuttle.errors.attempts', '1'],
+      ['__shuttle.errors.rule', 'MUST_BE_JSON'],
       ['__shuttle.errors.transaction.id', 'abc'],
     ]);
   });
