@@ -18,4 +18,4 @@ export { createProgress, type Progress } from './progress.ts';
 export { READINESS_TOPIC } from './readiness.ts';
 export { checkRequirements, type RequirementResult } from './requirements.ts';
 export { ensureTools, type Tools } from './tools.ts';
-export { OWN_CHAINCODE, type UpOptions, type UpResult } from './up.ts';
+export { OWN_CHAINCODE, prepare, type UpOptions, type UpResult } from './up.ts';

@@ -2,22 +2,32 @@
  * Faults that do not pass by waiting. The partition or channel that has one stops with its code,
  * and says so in log and readiness; what else the process does goes on.
  */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Admin } from 'kafkajs';
 import { killLeftovers, runShuttle, type Settings } from '../support/cli.ts';
 import { createWorld, MINUTE_MS, type World } from '../support/e2e-world.ts';
 import { COMMITTED, Flow, PUBLISHED } from '../support/flow.ts';
 import { readTopic } from '../support/independent.ts';
+import { type Issued, issueIdentity } from '../support/issued-identity.ts';
 import { eventually } from '../support/records.ts';
-import { shortLivedIdentity } from '../support/short-lived-identity.ts';
 
 const STOPPED = 'stopped a partition';
 const RECORDS = 200;
 
 let world: World;
+/** The channel knows from its first block on that it is revoked. */
+let revoked: Issued;
 
 beforeAll(async () => {
-  world = await createWorld(19_750);
+  world = await createWorld(19_750, {}, async (organizations) => {
+    const organization = join(organizations, 'peerOrganizations', 'org1.example.com');
+    const user = join(organization, 'users', 'User1@org1.example.com', 'msp');
+    revoked = await issueIdentity(user, new Date(Date.now() + 24 * 60 * MINUTE_MS));
+    await mkdir(join(organization, 'msp', 'crls'));
+    await writeFile(join(organization, 'msp', 'crls', 'crl.pem'), revoked.revocation);
+  });
 }, 10 * MINUTE_MS);
 
 afterAll(async () => {
@@ -136,8 +146,8 @@ describe('an identity that is no longer accepted', () => {
     async () => {
       const { userMspDir } = world.network.description.peers[0];
       const until = new Date(Date.now() + 30_000);
-      const identity = await shortLivedIdentity(userMspDir, until);
-      const flow = new Flow(world, 'expired', { SHUTTLE_FABRIC__IDENTITY__MSP: identity });
+      const { mspDir } = await issueIdentity(userMspDir, until);
+      const flow = new Flow(world, 'expired', { SHUTTLE_FABRIC__IDENTITY__MSP: mspDir });
       await flow.createTopic(2);
       await flow.produceTo(RECORDS);
       flow.start();
@@ -156,6 +166,22 @@ describe('an identity that is no longer accepted', () => {
       await renewed.expectComplete();
     },
     5 * MINUTE_MS,
+  );
+});
+
+describe('an identity that is revoked', () => {
+  it(
+    'stops what it is used for instead of being tried for ever',
+    async () => {
+      const settings = { SHUTTLE_FABRIC__IDENTITY__MSP: revoked.mspDir };
+      const flow = new Flow(world, 'revoked', settings);
+      await flow.createTopic(2);
+      await flow.produceTo(RECORDS);
+      flow.start();
+      const { code, stderr } = await flow.bridge.ended;
+      expect([code, stderr.slice(-2_000)]).toEqual([4, expect.stringContaining('ACCESS_DENIED')]);
+    },
+    2 * MINUTE_MS,
   );
 });
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import {
   asNetworkError,
   type Network,
+  prepare,
   renderError,
   startNetwork,
   stopNetwork,
@@ -30,9 +31,17 @@ export const MINUTE_MS = 60_000;
 export async function createWorld(
   portOffset: number,
   topology: Partial<TopologyOptions> = {},
+  /** Works on the identities before the channel is made of them. */
+  before?: (organizations: string) => Promise<void>,
 ): Promise<World> {
   const dir = await mkdtemp(join(tmpdir(), 'shuttle-e2e-'));
-  const network = await start({ ...topology, dir: join(dir, 'network'), portOffset });
+  const options = { ...topology, dir: join(dir, 'network'), portOffset };
+  if (before !== undefined) {
+    const prepared = await prepare(options);
+    await before(join(prepared, 'organizations'));
+    await rm(join(prepared, 'channel-artifacts'), { recursive: true });
+  }
+  const network = await start(options);
   const { peers, kafka, channel } = network.description;
   const ledger = await plainLedger(peers[0], channel);
   return {
