@@ -162,7 +162,7 @@ export const ERRORS = {
     'none',
     'never',
     4,
-    'Check fabric.identity.mspId against the certificate, and that it has not expired.',
+    'Check fabric.identity.mspId against the certificate; it may have expired or been revoked.',
   ),
   CHANNEL_MISSING: kind(
     'The peer has not joined the channel.',
