@@ -44,6 +44,7 @@ export async function measureCeiling(world: World, records: number): Promise<num
   const at = { topic: `ceiling-${makeRun()}`, partition: 0 };
   const layout = await world.ledger.openPartition('bench', at, {
     partitions: 2,
+    older: 0,
     lanes: LANES,
     keyExpressionDigest: '',
   });

@@ -14,6 +14,8 @@ export const BUFFER_LOW_SHARE = 0.75;
 
 /** Group offsets are acked this often, and at every orderly stop. */
 export const ACK_INTERVAL_MS_DEFAULT = 1_000;
+/** An offset that does not move is acked again after so long. */
+export const ACK_AGAIN_MS = 60_000;
 
 /** Waiting after errors: doubled from the first to the cap, drawn from the upper half of that. */
 export const BACK_OFF_FIRST_MS = 20;

@@ -25,6 +25,15 @@ export interface Assignment extends Owned {
   readonly ack: { readonly offset: bigint; readonly metadata: string } | null;
 }
 
+/** How far a partition's log reaches. */
+export interface PartitionEnds extends TopicPartition {
+  readonly logStart: bigint;
+  /** The end that read_committed readers see. */
+  readonly logEnd: bigint;
+  /** The end of all that was written, by transactions that are still open too. */
+  readonly writtenEnd: bigint;
+}
+
 export interface SourceBatch extends Owned {
   /** In offset order; only committed records. May be empty when all were filtered. */
   readonly records: readonly SourceRecord[];
@@ -59,8 +68,8 @@ export interface Source {
   resume(owned: Owned): void;
   /** Commits group offsets (the next offset to read). Resolves false when one was not owned. */
   ack(owned: Owned, offset: bigint, metadata: string): Promise<boolean>;
-  /** All partitions of the topics with their first offset and read_committed end. */
-  ends(): Promise<readonly (TopicPartition & { logStart: bigint; logEnd: bigint })[]>;
+  /** All partitions of the topics. */
+  ends(): Promise<readonly PartitionEnds[]>;
   /** The committed record at exactly this offset; null when the log has none there. */
   read(at: TopicPartition, offset: bigint): Promise<SourceRecord | null>;
   /** The group's acked offset of each partition that has one. */
@@ -118,6 +127,8 @@ export interface BlockSink {
 export interface Opening {
   /** How many partitions the topic has now. */
   readonly partitions: number;
+  /** How many of them are older, as the ledger said, and were waited for. */
+  readonly older: number;
   readonly lanes: number;
   readonly keyExpressionDigest: string;
 }

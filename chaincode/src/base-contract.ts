@@ -17,6 +17,7 @@ import {
   parseIdentity,
   parseOffset,
   parsePartitions,
+  parseWhole,
   partitionId,
   readLane,
   readLayout,
@@ -38,6 +39,7 @@ import { currentDocument } from './queries.ts';
 import { Refusal } from './refusal.ts';
 import { type Applied, type IncomingRecord } from './rule.ts';
 import { openState, type State } from './state.ts';
+import { noteCount, olderThan, readCounts } from './topic.ts';
 import { Inheritable } from './transactions.ts';
 import { effectiveWatermark, placeBatch } from './watermark.ts';
 import {
@@ -84,8 +86,11 @@ export class BatchContract extends DocumentsContract {
    * Opens a partition of the submitter's organisation: writes how it is cut into lanes, once.
    * Repeating it with the same layout writes nothing and succeeds.
    *
+   * @param partitions - how many partitions the topic has now
+   * @param older - how many partitions were waited for, because keys may have moved from them
    * @returns the layout, as encodeLayout() writes it
-   * @throws Refusal ARGUMENT_INVALID; LAYOUT_MISMATCH when the partition has another layout
+   * @throws Refusal ARGUMENT_INVALID; LAYOUT_MISMATCH when the partition has another layout;
+   *   OLDER_PARTITIONS when others are older than were waited for
    */
   @Transaction()
   @Returns('string')
@@ -95,6 +100,7 @@ export class BatchContract extends DocumentsContract {
     topic: string,
     partition: string,
     partitions: string,
+    older: string,
     lanes: string,
     hashVersion: string,
     keyExpressionDigest: string,
@@ -102,11 +108,13 @@ export class BatchContract extends DocumentsContract {
     const state = openState(ctx);
     const identity = parseIdentity(stream, topic, partition, state.mspId);
     const count = parsePartitions(partitions, identity);
+    const waitedFor = parseWhole('older', older, 0, identity.partition);
     const cut = parseCut(lanes, hashVersion, keyExpressionDigest);
     const id = partitionId(identity);
     const stored = await readLayout(state, id);
     if (stored === null) {
-      const first = { ...identity, partitions: count, ...cut, base: -1n };
+      await noteCount(state, identity, count, waitedFor);
+      const first = { ...identity, ...cut, base: -1n };
       writeLayout(state, id, first);
       await state.flush();
       return encodeLayout(first);
@@ -230,7 +238,8 @@ export class BatchContract extends DocumentsContract {
     const id = partitionId(identity);
     const layout = await readLayout(state, id);
     if (layout === null) {
-      return encodePartitionState(null, []);
+      const older = olderThan(identity.partition, await readCounts(state, identity));
+      return encodePartitionState(null, [], older);
     }
     requireOwn(layout, identity);
     const watermarks = Array.from<unknown, string | null>({ length: layout.lanes }, () => null);
@@ -241,7 +250,7 @@ export class BatchContract extends DocumentsContract {
         watermarks[lane] = utf8Text(value);
       }
     }
-    return encodePartitionState(encodeLayout(layout), watermarks);
+    return encodePartitionState(encodeLayout(layout), watermarks, 0);
   }
 
   /** Puts the documents of the records that are accepted; answers the others. */

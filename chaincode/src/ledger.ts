@@ -17,6 +17,7 @@ import {
 export const LAYOUT_TYPE = 'layout';
 export const WATERMARK_TYPE = 'watermark';
 export const CLAIMS_TYPE = 'claims';
+export const TOPIC_TYPE = 'topic';
 
 /** A partition's layout with its identity in full: what its short id stands for. */
 export interface Layout extends LayoutSpec {
@@ -24,8 +25,6 @@ export interface Layout extends LayoutSpec {
   readonly topic: string;
   readonly partition: number;
   readonly mspId: string;
-  /** How many partitions the topic had when this one was opened. */
-  readonly partitions: number;
 }
 
 /** The last record that a lane finished, applied or rejected. */
@@ -55,6 +54,8 @@ export interface Claim {
 export interface PartitionState {
   readonly layout: Layout | null;
   readonly watermarks: readonly (Watermark | null)[];
+  /** How many partitions of the topic are older, and have to be drained before this one begins. */
+  readonly older: number;
 }
 
 export function encodeLayout(layout: Layout): string {
@@ -63,7 +64,6 @@ export function encodeLayout(layout: Layout): string {
     topic: layout.topic,
     partition: layout.partition,
     mspId: layout.mspId,
-    partitions: layout.partitions,
     lanes: layout.lanes,
     hashVersion: layout.hashVersion,
     keyExpressionDigest: layout.keyExpressionDigest,
@@ -79,7 +79,6 @@ export function decodeLayout(json: string): Layout {
     topic: text(raw, 'topic'),
     partition: natural(raw, 'partition'),
     mspId: text(raw, 'mspId'),
-    partitions: natural(raw, 'partitions'),
     lanes: natural(raw, 'lanes'),
     hashVersion: natural(raw, 'hashVersion'),
     keyExpressionDigest: text(raw, 'keyExpressionDigest'),
@@ -117,9 +116,10 @@ export function decodeWatermark(json: string): Watermark {
 export function encodePartitionState(
   layout: string | null,
   watermarks: readonly (string | null)[],
+  older: number,
 ): string {
   const entries = watermarks.map((watermark) => watermark ?? 'null').join(',');
-  return `{"layout":${layout ?? 'null'},"watermarks":[${entries}]}`;
+  return `{"layout":${layout ?? 'null'},"watermarks":[${entries}],"older":${older}}`;
 }
 
 /** @throws TypeError naming the member that is missing or of another type */
@@ -134,7 +134,22 @@ export function decodePartitionState(json: string): PartitionState {
     watermarks: watermarks.map((w: unknown) =>
       w === null ? null : decodeWatermark(JSON.stringify(w)),
     ),
+    older: natural(raw, 'older'),
   };
+}
+
+export function encodeTopic(counts: readonly number[]): string {
+  return JSON.stringify({ partitions: counts });
+}
+
+/** @throws TypeError when it is not a list of whole numbers */
+export function decodeTopic(json: string): number[] {
+  const { partitions } = parseObject(json, 'topic');
+  const isCount = (count: unknown): count is number => Number.isSafeInteger(count);
+  if (!Array.isArray(partitions) || !partitions.every(isCount)) {
+    throw new TypeError('partitions is not a list of whole numbers');
+  }
+  return partitions;
 }
 
 /** All claims, in the order of their prefixes. */

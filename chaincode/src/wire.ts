@@ -53,6 +53,7 @@ export type TransactionRefusalCode =
   | 'LAYOUT_MISMATCH'
   | 'LAYOUT_MISSING'
   | 'NOT_DRAINED'
+  | 'OLDER_PARTITIONS'
   | 'LANE_MISMATCH'
   | 'DIGEST_MISMATCH'
   | 'BATCH_INVALID'

@@ -26,6 +26,8 @@ export interface ProcessSpec {
 /** How many lines of a log an error shows. */
 const ERROR_LINES = 8;
 const KILL_DEADLINE_MS = 10_000;
+/** What a Go program writes before the stacks of all its goroutines, and no log line behind it. */
+const GO_CRASH = /^(panic|fatal error): (?![\s\S]*\n\S*\d{4}-\d\d-\d\d)/m;
 
 /**
  * Starts a process that outlives this one, appends its output to its log, and marks it with the
@@ -90,10 +92,14 @@ export async function waitUntilGone(identity: ProcessIdentity, deadlineMs: numbe
   });
 }
 
-/** The last lines of a process's log. */
+/** The last lines of a process's log, or the first of a crash that it ends with. */
 export function logTail(logFile: string, count = ERROR_LINES): string[] {
   try {
-    return lastLines(readFileSync(logFile, 'utf8'), count);
+    const text = readFileSync(logFile, 'utf8');
+    const crash = text.search(GO_CRASH);
+    return crash < 0
+      ? lastLines(text, count)
+      : lastLines(text.slice(crash), Infinity).slice(0, count);
   } catch {
     return [];
   }

@@ -295,7 +295,6 @@ describe('openPartition', () => {
       topic: 't',
       partition: 0,
       mspId: 'Org1MSP',
-      partitions: 1,
       lanes: 1,
       hashVersion: 1,
       keyExpressionDigest: '',
@@ -316,16 +315,17 @@ describe('openPartition', () => {
   });
 
   test.each([
-    [['', 't', '0', '1', '1', '1', '']],
-    [['s', 'x'.repeat(250), '0', '1', '1', '1', '']],
-    [['s', 't', '-1', '1', '1', '1', '']],
-    [['s', 't', '2147483648', '2147483649', '1', '1', '']],
-    [['s', 't', '01', '2', '1', '1', '']],
-    [['s', 't', '1', '1', '1', '1', '']],
-    [['s', 't', '0', '1', '0', '1', '']],
-    [['s', 't', '0', '1', '257', '1', '']],
-    [['s', 't', '0', '1', '1e1', '1', '']],
-    [['s', 't', '0', '1', '1', '1', 'abc']],
+    [['', 't', '0', '1', '0', '1', '1', '']],
+    [['s', 'x'.repeat(250), '0', '1', '0', '1', '1', '']],
+    [['s', 't', '-1', '1', '0', '1', '1', '']],
+    [['s', 't', '2147483648', '2147483649', '0', '1', '1', '']],
+    [['s', 't', '01', '2', '0', '1', '1', '']],
+    [['s', 't', '1', '1', '0', '1', '1', '']],
+    [['s', 't', '1', '2', '2', '1', '1', '']],
+    [['s', 't', '0', '1', '0', '0', '1', '']],
+    [['s', 't', '0', '1', '0', '257', '1', '']],
+    [['s', 't', '0', '1', '0', '1e1', '1', '']],
+    [['s', 't', '0', '1', '0', '1', '1', 'abc']],
   ])('refuses %j as ARGUMENT_INVALID', async (args) => {
     const answer = await network.submit({ fn: 'openPartition', args });
     expect(answer.text).toMatch(/^ARGUMENT_INVALID: /);
@@ -333,7 +333,7 @@ describe('openPartition', () => {
 
   test('of an unknown partition leaves getWatermarks without a layout', async () => {
     const { text } = await network.evaluate({ fn: 'getWatermarks', args: ['s', 't', '9'] });
-    expect(decodePartitionState(text)).toEqual({ layout: null, watermarks: [] });
+    expect(decodePartitionState(text)).toEqual({ layout: null, watermarks: [], older: 1 });
   });
 
   test('gives every lane a place in getWatermarks, in order', async () => {
@@ -380,7 +380,7 @@ test('an envelope costs at most 64 bytes a record, superseded ones included', as
 test('a partition that shares its short id with another one is refused everywhere', async () => {
   const id = shortId('s', 't', 0, 'Org1MSP');
   const names = { stream: 'other', topic: 't', partition: 0, mspId: 'Org1MSP' };
-  const other = { ...LAYOUT, ...names, partitions: 1 };
+  const other = { ...LAYOUT, ...names };
   const value = Buffer.from(encodeLayout(other));
   const writes = [{ key: `\0layout\0${id}\0`, value }];
   network.ledger.commit([{ txId: 'x', seconds: 1, nanos: 0, reads: new Map(), writes }]);

@@ -34,7 +34,7 @@ describe('relane', () => {
     const { text } = await network.submit(relaneCall(5));
     const { layout, watermarks } = await stateOf();
     expect(decodeLayout(text)).toEqual(layout);
-    expect(layout).toMatchObject({ lanes: 3, base: 4n, partitions: 1 });
+    expect(layout).toMatchObject({ lanes: 3, base: 4n });
     expect(watermarks).toHaveLength(3);
   });
 
@@ -116,5 +116,49 @@ describe('relane', () => {
     const digest = 'ab'.repeat(32);
     const { text } = await network.submit(relaneCall(5, 2, 'Org1MSP', digest));
     expect(decodeLayout(text)).toMatchObject({ lanes: 2, keyExpressionDigest: digest, base: 4n });
+  });
+});
+
+describe('partitions that are opened', () => {
+  const open = (partition: number, partitions: number, older: number, topic = 't2'): Call => ({
+    fn: 'openPartition',
+    args: ['s', topic, `${partition}`, `${partitions}`, `${older}`, '1', '1', ''],
+  });
+  const olderOf = async (partition: number): Promise<number> => {
+    const { text } = await network.evaluate({
+      fn: 'getWatermarks',
+      args: ['s', 't2', `${partition}`],
+    });
+    return decodePartitionState(text).older;
+  };
+
+  test('together with all others of the topic have none older, in whatever order', async () => {
+    for (const partition of [2, 0, 1]) {
+      expect(await olderOf(partition)).toBe(0);
+      expect((await network.submit(open(partition, 3, 0))).isOk).toBe(true);
+    }
+  });
+
+  test('after the topic has grown have those older that it had before', async () => {
+    await network.submit(open(1, 2, 0));
+    expect([await olderOf(0), await olderOf(2), await olderOf(3)]).toEqual([0, 2, 2]);
+    expect((await network.submit(open(3, 4, 0))).text).toBe(
+      'OLDER_PARTITIONS: 2 partitions are older than partition 3, not 0.',
+    );
+    expect((await network.submit(open(3, 4, 2))).isOk).toBe(true);
+    expect((await network.submit(open(6, 8, 4))).isOk).toBe(true);
+    expect([await olderOf(0), await olderOf(2), await olderOf(5)]).toEqual([0, 2, 4]);
+  });
+
+  test('by one who sees an old ledger do not pass the one who sees it grown', async () => {
+    const first = await network.evaluate(open(0, 2, 0));
+    const stale = await network.evaluate(open(2, 4, 0));
+    expect(network.commit([first, stale])).toEqual(['VALID', 'MVCC_READ_CONFLICT']);
+    expect((await network.submit(open(2, 4, 0))).text).toMatch(/^OLDER_PARTITIONS: /);
+  });
+
+  test('of other topics do not count', async () => {
+    await network.submit(open(0, 1, 0, 'other'));
+    expect((await network.submit(open(1, 2, 0))).isOk).toBe(true);
   });
 });

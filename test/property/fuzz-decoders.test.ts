@@ -239,7 +239,6 @@ describe('what a client gives to the chaincode, or the ledger to the bridge', ()
   });
   const known = encodeLayout({
     ...layout,
-    partitions: 1,
     stream: 's',
     topic: 't',
     partition: 0,
@@ -263,7 +262,7 @@ describe('what a client gives to the chaincode, or the ledger to the bridge', ()
     ],
     ['a layout', known, decodeLayout],
     ['a watermark', watermark, decodeWatermark],
-    ['a partition', encodePartitionState(known, [watermark, null]), decodePartitionState],
+    ['a partition', encodePartitionState(known, [watermark, null], 3), decodePartitionState],
   ])('as %s is what it says, or refused in words of our own', async (_, valid, decode) => {
     decode(valid);
     await expectTame(Buffer.from(valid), text(decode), isOwn(TypeError, SETTLED));

@@ -131,13 +131,14 @@ export function startIngest(
     settings.lanes !== plan.lanes || settings.keyExpression !== plan.workload.keyExpression;
   // Each partition may fill its share of what it was then: more partitions leave less for each,
   // but take nothing away. What is fetched when a partition is paused comes on top.
-  const buffersMax = world.sources.reduce(
-    (sum, _, index) => sum + plan.bufferRecordsMax / (index + 1) + fetchRecordsMax,
-    0,
-  );
+  const buffersMax = (): number =>
+    world.sources.reduce(
+      (sum, _, index) => sum + plan.bufferRecordsMax / (index + 1) + fetchRecordsMax,
+      0,
+    );
   const meter = createMeter({
     buffered: (records) => {
-      if (records > buffersMax) {
+      if (records > buffersMax()) {
         world.fail(new Broken('bounded memory', `${host.name} holds ${records} records`));
       }
     },

@@ -209,6 +209,13 @@ export const MUTATIONS: readonly Mutation[] = [
     why: 'health says UP with Kafka and Fabric both down',
   },
   {
+    name: 'added partitions begin at once',
+    file: 'bridge/dist/ingest/older-partitions.js',
+    find: 'await drained(context, at, all.filter(({ partition }) => partition < older), live);',
+    replace: '',
+    why: 'a key that has moved is written before its earlier records',
+  },
+  {
     name: 'a stop waits for Kafka',
     file: 'bridge/dist/ingest/ingest.js',
     find: 'await Promise.race([this.ackAll(), clock.sleep(ACK_PATIENCE_MS, over.signal)]);',

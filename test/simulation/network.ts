@@ -29,6 +29,7 @@ export const FAULTS = [
   'other settings',
   'compaction',
   'retention',
+  'partitions added',
   'aborted producer',
   'busy peer',
   'late submit',
@@ -55,6 +56,7 @@ export interface CallFaults {
 
 const LATENCY_MS = 12;
 const SLOW_MS = 3_000;
+const NEVER = { untilMs: 0, n: 0 };
 
 export class Network {
   readonly counts = new Map<Fault, number>();
@@ -64,8 +66,9 @@ export class Network {
   private readonly random: Random;
   private readonly story: Story;
   private readonly faults: CallFaults;
-  /** Until when a side is away. */
-  private readonly down = new Map<Side, number>();
+  /** Until when a side is away, and which outage that is. */
+  private readonly down = new Map<Side, { readonly untilMs: number; readonly n: number }>();
+  private outages = 0;
   /** Told of each outage that begins. */
   onOutage: (side: Side, forMs: number) => void = () => undefined;
 
@@ -112,14 +115,22 @@ export class Network {
   }
 
   isDown(side: Side): boolean {
-    return (this.down.get(side) ?? 0) > this.scheduler.nowMs;
+    return this.outageOf(side) !== null;
+  }
+
+  /** The outage that goes on, as a number of its own. */
+  outageOf(side: Side): number | null {
+    const { untilMs, n } = this.down.get(side) ?? NEVER;
+    return untilMs > this.scheduler.nowMs ? n : null;
   }
 
   /** Nobody reaches the side for so long. */
   outage(side: Side, forMs: number): void {
     this.happened(`${side} outage`);
     this.story.tell(side, () => `is away for ${Math.round(forMs)} ms`);
-    this.down.set(side, Math.max(this.down.get(side) ?? 0, this.scheduler.nowMs + forMs));
+    const { untilMs } = this.down.get(side) ?? NEVER;
+    const n = this.outageOf(side) ?? ++this.outages;
+    this.down.set(side, { untilMs: Math.max(untilMs, this.scheduler.nowMs + forMs), n });
     this.onOutage(side, forMs);
   }
 

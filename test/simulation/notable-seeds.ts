@@ -10,4 +10,8 @@ export const NOTABLE_SEEDS: readonly { readonly seed: number; readonly why: stri
     seed: 244,
     why: 'a late transaction refused a record, and a stale batch then passed it unseen',
   },
+  {
+    seed: 1359,
+    why: 'a key moves to an added partition while a transaction that has a record of it is open',
+  },
 ];

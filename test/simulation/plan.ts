@@ -19,6 +19,7 @@ export const MOMENTS = [
   'other settings',
   'compaction',
   'retention',
+  'partitions added',
   'lagging peer',
   'slow orderer',
   'another publisher',
@@ -125,7 +126,15 @@ function momentsOf(random: Random, faultsMs: number): Plan['moments'] {
       moments.push({ atMs, fault });
     }
   }
+  const all = new Set(moments.map(({ fault }) => fault));
+  const without = new Set<Moment>();
   // What the group has forgotten cannot be told from what retention has taken: that must stop.
-  const forgets = moments.some(({ fault }) => FORGETTING.includes(fault));
-  return forgets ? moments.filter(({ fault }) => fault !== 'retention') : moments;
+  if (FORGETTING.some((fault) => all.has(fault as Moment))) {
+    without.add('retention');
+  }
+  // Whoever opens a partition first decides how it is cut, and nobody can tell that he is wrong.
+  if (all.has('other settings')) {
+    without.add('partitions added');
+  }
+  return moments.filter(({ fault }) => !without.has(fault));
 }

@@ -230,7 +230,7 @@ class Supervisor {
   /** Somebody starts a process with settings that are not those of the layout on the ledger. */
   private async goAstray(): Promise<void> {
     const { world } = this;
-    if (!isOpen(world)) {
+    if (!world.isOpen) {
       return;
     }
     const { lanes, keyExpression } = this.settings();
@@ -249,15 +249,4 @@ class Supervisor {
     this.astray.delete(process);
     this.running.delete(name);
   }
-}
-
-/** Whether every partition has its layout, so that other settings can be seen to differ. */
-function isOpen(world: World): boolean {
-  const { channel, sources } = world;
-  const opened = channel.committed
-    .flat()
-    .filter(({ envelope, code }) => envelope.fn === 'openPartition' && code === 0)
-    .map(({ envelope }) => `${envelope.args[1]}/${envelope.args[2]}`);
-  const all = new Set(opened);
-  return sources.every(({ topic, partition }) => all.has(`${topic}/${partition}`));
 }

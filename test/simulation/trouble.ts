@@ -64,6 +64,9 @@ export function bring(world: World, fault: Moment, hands: Hands, random: Random)
     case 'retention':
       retain(world, random, count);
       return;
+    case 'partitions added':
+      grow(world, random, count);
+      return;
     case 'lagging peer':
       lag(world, random, count);
       return;
@@ -73,6 +76,17 @@ export function bring(world: World, fault: Moment, hands: Hands, random: Random)
     case 'blocks topic emptied':
       count('');
       loseBlocks(world, random);
+  }
+}
+
+/** Once for a topic, and only behind partitions that were carried: that is Shuttle's condition. */
+function grow(world: World, random: Random, count: (what: string) => void): void {
+  const { plan, topics, sources, group } = world;
+  const { name, partitions } = random.pick(plan.topics);
+  if (topics.of(name).length === partitions && world.isOpen) {
+    count(name);
+    sources.push(...topics.create(name, partitions));
+    group.rebalance();
   }
 }
 

@@ -44,6 +44,8 @@ export class Truth {
   unfinished = 0;
   private readonly facts = new Map<string, Fact>();
   private readonly lastOffsets = new Map<string, bigint>();
+  /** By key, the partition of its last version. */
+  private readonly homes = new Map<string, number>();
   private readonly lanes: number;
 
   constructor(lanes: number) {
@@ -116,6 +118,11 @@ export class Truth {
     if (fact.applied > 1) {
       throw new Broken('exactly once', `${where} was applied twice`);
     }
+    // A key moves to a partition that was added, and never back.
+    if (at.partition < (this.homes.get(key) ?? 0)) {
+      throw new Broken('order per key', `${where} was applied behind records that came later`);
+    }
+    this.homes.set(key, at.partition);
     const last = this.lastOffsets.get(`${at.topic}/${at.partition}/${key}`) ?? -1n;
     if (fact.record.offset <= last) {
       throw new Broken('order per key', `${where} was applied behind offset ${last}`);

@@ -23,6 +23,15 @@ export interface WorkloadPlan {
   readonly batchBytes: number;
 }
 
+interface WorkloadDeps {
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  readonly network: Network;
+  readonly truth: Truth;
+  /** How many partitions a topic had at first, and has now. */
+  readonly partitionsOf: (topic: string) => { readonly before: number; readonly now: number };
+}
+
 type Unwritten = Omit<SourceRecord, 'offset'>;
 
 interface Made {
@@ -42,16 +51,15 @@ export class Workload {
   private readonly truth: Truth;
   private made = 0;
   private openTransactions = 0;
+  private readonly partitionsOf: WorkloadDeps['partitionsOf'];
 
-  constructor(
-    plan: WorkloadPlan,
-    deps: { random: Random; scheduler: Scheduler; network: Network; truth: Truth },
-  ) {
+  constructor(plan: WorkloadPlan, deps: WorkloadDeps) {
     this.plan = plan;
     this.random = deps.random;
     this.scheduler = deps.scheduler;
     this.network = deps.network;
     this.truth = deps.truth;
+    this.partitionsOf = deps.partitionsOf;
   }
 
   /** Produces in bursts, until all records are made and all transactions have ended. */
@@ -89,7 +97,7 @@ export class Workload {
       written.push({ record: log.append(record, transaction), fate });
       await this.scheduler.wait(this.random.next() * 20);
     }
-    await this.scheduler.wait(this.random.next() * 300);
+    await this.scheduler.wait(this.random.next() * (this.random.chance(0.1) ? 6_000 : 300));
     if (this.random.chance(0.3)) {
       this.network.happened('aborted producer');
       transaction.outcome = 'aborted';
@@ -105,6 +113,22 @@ export class Workload {
     this.openTransactions -= 1;
   }
 
+  /**
+   * Keys belong to a partition. When a topic has grown to twice its partitions, the even keys of
+   * each have moved to its new half, and no producer writes them to the old one any more.
+   */
+  private keyOf({ topic, partition }: TopicPartition): string {
+    const { keys } = this.plan;
+    const { before, now } = this.partitionsOf(topic);
+    const number = this.random.int(1, keys);
+    if (now === before) {
+      return `${topic}/${partition}/k${number}`;
+    }
+    const parity = partition < before ? 1 : 0;
+    const own = number % 2 === parity ? number : number > 1 ? number - 1 : number + 1;
+    return `${topic}/${partition % before}/k${own}`;
+  }
+
   private append(log: PartitionLog, { record, fate }: Made): void {
     // Known before it is seen.
     const offset = log.end;
@@ -116,7 +140,7 @@ export class Workload {
     const { plan, random } = this;
     this.made += 1;
     const timestamp = 1_690_000_000_000 + this.made;
-    const key = `${at.topic}/${at.partition}/k${random.int(1, plan.keys)}`;
+    const key = this.keyOf(at);
     if (random.chance(plan.refused)) {
       return this.spoiled(key, timestamp);
     }

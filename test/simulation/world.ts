@@ -2,7 +2,7 @@
 import { topicNames } from '@shuttle/bridge/dist/block/topics.js';
 import type { TopicPartition } from '@shuttle/bridge/dist/values.js';
 import { CHANNEL } from '../support/blocks.ts';
-import { Channel } from './fabric/channel.ts';
+import { Channel, CODES } from './fabric/channel.ts';
 import type { Host } from './host.ts';
 import { Group, type GroupOffset } from './kafka/group.ts';
 import { type PartitionLog, Topics } from './kafka/log.ts';
@@ -40,7 +40,8 @@ export class World {
   readonly channel: Channel;
   readonly truth: Truth;
   readonly workload: Workload;
-  readonly sources: readonly PartitionLog[];
+  /** Grows when partitions are added. */
+  readonly sources: PartitionLog[];
   readonly names = topicNames(PREFIX, CHANNEL);
   /** Processes that live. */
   readonly hosts = new Set<Host>();
@@ -75,7 +76,11 @@ export class World {
     this.channel = new Channel(scheduler, random.fork('channel'), story, plan.cut);
     this.truth = new Truth(plan.lanes);
     const { network, truth } = this;
-    const deps = { random: random.fork('workload'), scheduler, network, truth };
+    const partitionsOf = (topic: string) => ({
+      before: plan.topics.find(({ name }) => name === topic)?.partitions ?? 0,
+      now: this.topics.of(topic).length,
+    });
+    const deps = { random: random.fork('workload'), scheduler, network, truth, partitionsOf };
     this.workload = new Workload(plan.workload, deps);
     this.channel.onBlock = (_, transactions) => this.watch(() => truth.committed(transactions));
     this.group.onAck = (at, offset) => {
@@ -83,18 +88,21 @@ export class World {
       this.watch(() => truth.acked(at, offset.offset));
     };
     network.onOutage = (side, forMs) => {
+      const outage = network.outageOf(side);
       scheduler.after(ASK_AFTER_MS, () => {
         for (const host of forMs > ASK_AFTER_MS + ANSWER_MS_MAX ? this.hosts : []) {
-          void this.askReadiness(host, side);
+          void this.askReadiness(host, side, outage);
         }
       });
     };
   }
 
   /** While a side is away, no process may say that it is ready. */
-  private async askReadiness(host: Host, side: Side): Promise<void> {
+  private async askReadiness(host: Host, side: Side, outage: number | null): Promise<void> {
     const reasons = await host.ready();
-    if (this.network.isDown(side) && !reasons.includes(`${side} is unreachable`)) {
+    // It may have ended, and another have begun, whose first seconds nobody has to know of yet.
+    const goesOn = this.network.outageOf(side) === outage;
+    if (goesOn && !reasons.includes(`${side} is unreachable`)) {
       this.fail(new Broken('readiness', `${host.name} is ready, though ${side} is away`));
     }
   }
@@ -118,12 +126,23 @@ export class World {
     return this.topics.log(this.names.blocks, 0);
   }
 
-  /** All records are finished, and all blocks are on their topic or may not get there. */
+  /** Whether every partition has its layout on the ledger. */
+  get isOpen(): boolean {
+    const opened = this.channel.committed
+      .flat()
+      .filter(({ envelope, code }) => envelope.fn === 'openPartition' && code === CODES.valid)
+      .map(({ envelope }) => `${envelope.args[1]}/${envelope.args[2]}`);
+    const all = new Set(opened);
+    return this.sources.every(({ topic, partition }) => all.has(`${topic}/${partition}`));
+  }
+
+  /** All records are finished, all partitions have begun, and all blocks are on their topic or may not get there. */
   get isDrained(): boolean {
     const { truth, workload, channel } = this;
     return (
       workload.isOver &&
       truth.unfinished === 0 &&
+      this.isOpen &&
       (this.isEmptied || this.blocks.visible === channel.chain.length)
     );
   }

@@ -65,14 +65,18 @@ export async function createWorld(
   };
 }
 
-/** A network that came up only in part is taken away again, and its error told in full. */
+/** Errors of the network are told in full. One that came up only in part is taken away again. */
 async function start(options: UpOptions & { readonly dir: string }): Promise<Network> {
-  try {
-    return await startNetwork(options);
-  } catch (error) {
+  const network = await startNetwork(options).catch(async (error: unknown) => {
     await stopNetwork({ dir: options.dir, delete: true }).catch(() => undefined);
-    throw new Error(renderError(asNetworkError(error)), { cause: error });
-  }
+    return inFull(error);
+  });
+  return { ...network, start: (name) => network.start(name).catch(inFull) };
+}
+
+/** With the last lines of the log that tells why: it goes with the network. */
+function inFull(error: unknown): never {
+  throw new Error(renderError(asNetworkError(error)), { cause: error });
 }
 
 export async function createTopic(

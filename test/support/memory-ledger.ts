@@ -19,6 +19,7 @@ import {
 import { ShuttleError } from '../../bridge/src/errors.ts';
 import type { Ledger, Opening, Receipt, Submitted } from '../../bridge/src/ports.ts';
 import type { LedgerIdentity, TopicPartition } from '../../bridge/src/values.ts';
+import { olderThan } from '../../chaincode/src/topic.ts';
 
 /** One committed version of a document. */
 export interface Applied {
@@ -42,6 +43,8 @@ export type Judgement = string | Omit<Rejection, 'offset'>;
 /** What all peers of the channel share; several MemoryLedgers may look at one. */
 export class MemoryChannel {
   readonly layouts = new Map<string, string>();
+  /** By topic, how many partitions it had at openings. */
+  readonly counts = new Map<string, readonly number[]>();
   readonly watermarks = new Map<string, Watermark>();
   readonly applied: Applied[] = [];
   readonly batches: BatchHeader[] = [];
@@ -87,13 +90,17 @@ export class MemoryLedger implements Ledger {
     return {
       layout,
       watermarks: lanes.map((lane) => this.channel.watermarks.get(`${id}/${lane}`) ?? null),
+      older: olderThan(
+        at.partition,
+        this.channel.counts.get(`${stream}/${at.topic}/${this.mspId}`) ?? [],
+      ),
     };
   }
 
   async openPartition(
     stream: string,
     at: TopicPartition,
-    { partitions, lanes, keyExpressionDigest }: Opening,
+    { partitions, older, lanes, keyExpressionDigest }: Opening,
   ): Promise<Layout> {
     const id = this.id(stream, at);
     const { topic, partition } = at;
@@ -102,13 +109,24 @@ export class MemoryLedger implements Ledger {
       topic,
       partition,
       mspId: this.mspId,
-      partitions,
       lanes,
       hashVersion: 1,
       keyExpressionDigest,
       base: -1n,
     };
-    this.channel.layouts.set(id, this.channel.layouts.get(id) ?? encodeLayout(layout));
+    const name = `${stream}/${topic}/${this.mspId}`;
+    const counts = this.channel.counts.get(name) ?? [];
+    if (!this.channel.layouts.has(id)) {
+      if (olderThan(partition, counts) !== older) {
+        const at = { refusal: 'OLDER_PARTITIONS' };
+        throw new ShuttleError('ENDORSE_FAILED', 'Others are older.', { at });
+      }
+      this.channel.counts.set(
+        name,
+        [...new Set([...counts, partitions])].sort((a, b) => a - b),
+      );
+      this.channel.layouts.set(id, encodeLayout(layout));
+    }
     return this.layout(id) ?? layout;
   }
 

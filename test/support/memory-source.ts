@@ -2,6 +2,7 @@
 import type {
   Assignment,
   Owned,
+  PartitionEnds,
   Source,
   SourceBatch,
   SourceEvent,
@@ -206,12 +207,13 @@ export class MemorySource implements Source {
     return true;
   }
 
-  async ends(): Promise<readonly (TopicPartition & { logStart: bigint; logEnd: bigint })[]> {
+  async ends(): Promise<readonly PartitionEnds[]> {
     return this.topic.partitions.map(({ logStart, logEnd }, partition) => ({
       topic: this.topic.name,
       partition,
       logStart,
       logEnd,
+      writtenEnd: logEnd,
     }));
   }
 

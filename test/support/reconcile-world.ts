@@ -181,7 +181,6 @@ export function layoutTransaction(partition: number, lanes = LANES): Transaction
     topic: TOPIC,
     partition,
     mspId: MSP_ID,
-    partitions: partition + 1,
     lanes,
     hashVersion: 1,
     keyExpressionDigest: '',

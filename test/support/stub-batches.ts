@@ -24,7 +24,7 @@ export function openCall(layout: LayoutSpec = LAYOUT, mspId = 'Org1MSP'): Call {
   const { lanes, hashVersion, keyExpressionDigest } = layout;
   return {
     fn: 'openPartition',
-    args: ['s', 't', '0', '1', `${lanes}`, `${hashVersion}`, keyExpressionDigest],
+    args: ['s', 't', '0', '1', '0', `${lanes}`, `${hashVersion}`, keyExpressionDigest],
     mspId,
   };
 }

@@ -14,6 +14,8 @@ const REFUSALS: Partial<Record<RefusalCode, ErrorCode>> = {
   NOT_FOUND: 'NOT_FOUND',
   // The layout was committed before the first batch is cut: a peer without it lags behind.
   LAYOUT_MISSING: 'ENDORSE_FAILED',
+  // Whoever asks has read an older state of the ledger, and reads it again.
+  OLDER_PARTITIONS: 'ENDORSE_FAILED',
 };
 
 const REFUSAL = /chaincode response \d+, (?:Error: )?([A-Z][A-Z0-9_]+): ([\s\S]*)/;

@@ -121,8 +121,8 @@ class GatewayLedger implements ConnectedLedger {
   }
 
   async openPartition(stream: string, at: TopicPartition, opening: Opening): Promise<Layout> {
-    const { partitions, lanes, keyExpressionDigest } = opening;
-    const numbers = [at.partition, partitions, lanes, LANE_HASH_VERSION];
+    const { partitions, older, lanes, keyExpressionDigest } = opening;
+    const numbers = [at.partition, partitions, older, lanes, LANE_HASH_VERSION];
     const args = [stream, at.topic, ...numbers.map(String), keyExpressionDigest];
     const { result } = await this.submit('openPartition', args);
     return decodeAnswer('openPartition', result, decodeLayout);

@@ -37,9 +37,6 @@ export interface IngestOptions extends CutLimits {
   readonly deadlineMs?: number;
 }
 
-/** By partition that was ever opened: how many partitions its topic had then. */
-export type PartitionCounts = ReadonlyMap<number, number>;
-
 /** A partition that stopped for good, and why. */
 export interface Stop extends TopicPartition {
   readonly error: ShuttleError;
@@ -66,8 +63,6 @@ export interface Context extends IngestDeps {
   readonly outage: Outage;
   /** Share of the buffers that one partition may use, given how many there are now. */
   readonly bufferShare: () => { readonly records: number; readonly bytes: number };
-  /** Readings of a topic's layouts that are under way: all partitions begin at one moment. */
-  readonly layoutReads: Map<string, Promise<PartitionCounts>>;
   readonly count: (what: keyof Omit<IngestSummary, 'stops'>, by: number) => void;
 }
 

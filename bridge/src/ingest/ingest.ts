@@ -121,7 +121,6 @@ class IngestRun {
       window: createWindow(options.inFlightMax, (used) => deps.meter.inFlight(used)),
       signal: this.abort.signal,
       outage: this.outage,
-      layoutReads: new Map(),
       bufferShare: () => ({
         records: options.bufferRecordsMax / Math.max(1, this.partitions.size),
         bytes: options.bufferBytesMax / Math.max(1, this.partitions.size),

@@ -2,7 +2,8 @@
 import type { Layout, PartitionState, Watermark } from '@shuttle/chaincode/ledger';
 import { encodeRecords, LANE_HASH_VERSION, sha256Hex } from '@shuttle/chaincode/wire';
 import { carry } from '../batch/carry.ts';
-import { ShuttleError } from '../errors.ts';
+import { ShuttleError, toShuttleError } from '../errors.ts';
+import { backOffMs } from '../limits.ts';
 import type { Assignment } from '../ports.ts';
 import { partitionName, type SourceRecord, type TopicPartition } from '../values.ts';
 import { ackMetadata, type Context } from './context.ts';
@@ -55,31 +56,43 @@ async function readOrWriteLayout(
   at: TopicPartition,
   live: () => boolean,
 ): Promise<{ layout: Layout; watermarks: PartitionState['watermarks'] } | null> {
-  const { ledger, options, keyExpression } = context;
+  const { clock, ledger, options, keyExpression, signal } = context;
   const read = () => ledger.getPartition(options.stream, at);
-  const state = await persist(context, 'fabric', live, read);
-  if (state === null || state.layout !== null) {
-    return state === null || state.layout === null ? null : { ...state, layout: state.layout };
+  for (let attempt = 1; live(); attempt++) {
+    const state = await persist(context, 'fabric', live, read);
+    if (state?.layout) {
+      return { ...state, layout: state.layout };
+    }
+    const older = state?.older ?? 0;
+    const partitions = await awaitOlder(context, at, older, live);
+    if (partitions === null) {
+      return null;
+    }
+    const digest = keyExpression?.digest ?? '';
+    const opening = { partitions, older, lanes: options.lanes, keyExpressionDigest: digest };
+    const open = () => unlessOutdated(ledger.openPartition(options.stream, at, opening));
+    const layout = await persist(context, 'fabric', live, open);
+    if (layout !== null && layout !== 'outdated') {
+      const fields = { topic: at.topic, partition: at.partition, lanes: layout.lanes };
+      context.log.info(fields, 'opened a partition on the ledger');
+      return { layout, watermarks: [] };
+    }
+    await clock.sleep(backOffMs(attempt, clock.random()), signal);
   }
-  const partitions = await awaitOlder(context, at, live);
-  if (partitions === null) {
-    return null;
+  return null;
+}
+
+/** Openings of other partitions of the topic came first: what was read has to be read again. */
+async function unlessOutdated(opening: Promise<Layout>): Promise<Layout | 'outdated'> {
+  try {
+    return await opening;
+  } catch (error) {
+    const { code, at } = toShuttleError(error);
+    if (code === 'COMMIT_INVALID' || at.refusal === 'OLDER_PARTITIONS') {
+      return 'outdated';
+    }
+    throw error;
   }
-  const opening = {
-    partitions,
-    lanes: options.lanes,
-    keyExpressionDigest: keyExpression?.digest ?? '',
-  };
-  const open = () => ledger.openPartition(options.stream, at, opening);
-  const layout = await persist(context, 'fabric', live, open);
-  if (layout === null) {
-    return null;
-  }
-  context.log.info(
-    { topic: at.topic, partition: at.partition, lanes: layout.lanes },
-    'opened a partition on the ledger',
-  );
-  return { layout, watermarks: [] };
 }
 
 function checkLayout(context: Context, at: TopicPartition, layout: Layout): void {

@@ -4,7 +4,7 @@ import { layoutDigest } from '@shuttle/chaincode/wire';
 import { carry } from '../batch/carry.ts';
 import { type Item, itemBytes } from '../batch/queue.ts';
 import { type ShuttleError, toShuttleError } from '../errors.ts';
-import { BUFFER_LOW_SHARE } from '../limits.ts';
+import { ACK_AGAIN_MS, BUFFER_LOW_SHARE } from '../limits.ts';
 import type { Assignment, SourceBatch } from '../ports.ts';
 import type { SourceRecord } from '../values.ts';
 import { ackMetadata, type Context } from './context.ts';
@@ -28,6 +28,7 @@ export class Partition {
   private lanes: readonly Lane[] = [];
   private next: bigint;
   private acked: bigint | null = null;
+  private ackedAtMs = 0;
   private opened = false;
   private dropped = false;
   private paused = false;
@@ -165,18 +166,23 @@ export class Partition {
     return target !== null && target < this.next ? target : this.next;
   }
 
-  /** Acks the contiguous finished offsets, if they have moved. @throws what Kafka answers */
+  /**
+   * Acks the contiguous finished offsets when they have moved, and now and then when not: the group
+   * may have lost them, and added partitions wait for them. @throws what Kafka answers
+   */
   async ack(): Promise<void> {
     if (!this.opened || this.dropped) {
       return;
     }
     const offset = this.unfinished();
     const { assignment } = this;
-    if (offset === this.acked) {
+    const nowMs = this.context.clock.now();
+    if (offset === this.acked && nowMs < this.ackedAtMs + ACK_AGAIN_MS) {
       return;
     }
     if (await this.context.source.ack(assignment, offset, this.metadata)) {
       this.acked = offset;
+      this.ackedAtMs = nowMs;
       this.context.log.debug(
         { topic: assignment.topic, partition: assignment.partition, offset },
         'acked',

@@ -72,6 +72,7 @@ type CreateCluster = (options: Record<string, unknown>) => Cluster;
 export type Rewrite = (protocol: ProtocolRequest, args: Record<string, unknown>) => ProtocolRequest;
 
 const CREATE_CLUSTER = 'private:Kafka:createCluster';
+export const READ_UNCOMMITTED = 0;
 export const READ_COMMITTED = 1;
 
 function createClusterOf(kafka: Kafka): { symbol: symbol; create: CreateCluster } {

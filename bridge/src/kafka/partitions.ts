@@ -1,12 +1,11 @@
 /** Which partitions this instance owns, where each stands, and why one is held back. */
 import { ShuttleError, toShuttleError } from '../errors.ts';
 import { backOffMs } from '../limits.ts';
-import type { Clock, Log, LogFields, Owned, SourceEvent } from '../ports.ts';
+import type { Clock, Log, LogFields, Owned, PartitionEnds, SourceEvent } from '../ports.ts';
 import { partitionName, type TopicPartition } from '../values.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { Fetched } from './fetch-response.ts';
 import type { GroupOffset, Member } from './member.ts';
-import type { PartitionEnds } from './reader.ts';
 
 /** Bytes fetched but not taken by the pipeline, over all partitions. */
 const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
@@ -206,8 +205,10 @@ export class Partitions {
       try {
         const topics = [...new Set(owned.map((held) => held.owned.topic))];
         const { ends, acks } = await this.port.describe(topics);
-        for (const held of owned) {
-          this.announceOne(held, ends, acks);
+        const known = new Map(ends.map((end) => [partitionName(end), end]));
+        const found = owned.map((held) => ({ held, end: requireKnown(known, held.owned) }));
+        for (const { held, end } of found) {
+          this.announceOne(held, end, acks);
         }
         return;
       } catch (error) {
@@ -224,22 +225,14 @@ export class Partitions {
 
   private announceOne(
     held: Held,
-    ends: readonly PartitionEnds[],
+    { logStart, logEnd }: PartitionEnds,
     acks: readonly GroupOffset[],
   ): void {
     if (this.find(held.owned) !== held) {
       return;
     }
     const name = partitionName(held.owned);
-    const end = ends.find((at) => partitionName(at) === name);
-    if (end === undefined) {
-      this.port.queue.fail(
-        new ShuttleError('TOPIC_MISSING', `Partition ${name} is assigned but does not exist.`),
-      );
-      return;
-    }
     const ack = acks.find((at) => partitionName(at) === name) ?? null;
-    const { logStart, logEnd } = end;
     this.port.queue.push({
       kind: 'assigned',
       assignment: {
@@ -316,4 +309,17 @@ export class Partitions {
       this.port.closed,
     );
   }
+}
+
+/** The leader of the group may know of added partitions before a broker that is asked does. */
+function requireKnown(
+  known: ReadonlyMap<string, PartitionEnds>,
+  at: TopicPartition,
+): PartitionEnds {
+  const end = known.get(partitionName(at));
+  if (end === undefined) {
+    const message = `No broker that was asked knows ${partitionName(at)} yet.`;
+    throw new ShuttleError('KAFKA_UNREACHABLE', message);
+  }
+  return end;
 }

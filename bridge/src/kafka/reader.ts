@@ -1,23 +1,18 @@
 /** Reads partitions by offset, without a consumer group: nothing is joined, nothing committed. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ShuttleError } from '../errors.ts';
+import type { PartitionEnds } from '../ports.ts';
 import type { TopicPartition } from '../values.ts';
 import { partitionName } from '../values.ts';
 import type { KafkaClient } from './client.ts';
 import { hasType, toKafkaError } from './errors.ts';
 import type { FetchAnswer, Fetched } from './fetch-response.ts';
-import { type Cluster, createCluster, READ_COMMITTED } from './hooks.ts';
+import { type Cluster, createCluster, READ_COMMITTED, READ_UNCOMMITTED } from './hooks.ts';
 
 const METADATA_MAX_AGE_MS = 60_000;
 const FETCH_BYTES_DEFAULT = 4 * 1024 * 1024;
 const ATTEMPTS = 6;
 const FIRST_WAIT_MS = 50;
-
-/** First offset of a partition's log, and the end that read_committed readers see. */
-export interface PartitionEnds extends TopicPartition {
-  readonly logStart: bigint;
-  readonly logEnd: bigint;
-}
 
 export interface FetchOptions {
   readonly maxBytes?: number;
@@ -74,6 +69,13 @@ async function fetchOnce(
   return { ...fetched, records: fetched.records.filter((record) => record.offset >= offset) };
 }
 
+const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+
+/** The same connections, asking as a reader that sees open transactions. */
+function uncommitted(cluster: Cluster): Cluster {
+  return Object.assign(Object.create(cluster) as Cluster, { isolationLevel: READ_UNCOMMITTED });
+}
+
 async function endsOnce(
   cluster: Cluster,
   topics: readonly string[],
@@ -84,23 +86,25 @@ async function endsOnce(
       .findTopicPartitionMetadata(topic)
       .map((p) => ({ partition: p.partitionId })),
   }));
-  const list = (fromBeginning: boolean) =>
-    cluster.fetchTopicsOffset(wanted.map((topic) => ({ ...topic, fromBeginning })));
+  const list = async (on: Cluster, fromBeginning: boolean) => {
+    const found = await on.fetchTopicsOffset(wanted.map((topic) => ({ ...topic, fromBeginning })));
+    return found.flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, offset }) => ({ topic, partition, offset: BigInt(offset) })),
+    );
+  };
+  const byName = (offsets: Awaited<ReturnType<typeof list>>) =>
+    new Map(offsets.map((each) => [partitionName(each), each.offset]));
   // The start is read last: records that are deleted in between are then seen to be gone.
-  const ends = await list(false);
-  const starts = new Map<string, bigint>();
-  for (const { topic, partitions } of await list(true)) {
-    for (const { partition, offset } of partitions) {
-      starts.set(partitionName({ topic, partition }), BigInt(offset));
-    }
-  }
-  const all = ends.flatMap(({ topic, partitions }) =>
-    partitions.map(({ partition, offset }): PartitionEnds => {
-      const logStart = starts.get(partitionName({ topic, partition })) ?? 0n;
-      const logEnd = BigInt(offset);
-      return { topic, partition, logStart, logEnd: logEnd < logStart ? logStart : logEnd };
-    }),
-  );
+  const ends = await list(cluster, false);
+  const written = byName(await list(uncommitted(cluster), false));
+  const starts = byName(await list(cluster, true));
+  const all = ends.map(({ topic, partition, offset }): PartitionEnds => {
+    const name = partitionName({ topic, partition });
+    const logStart = starts.get(name) ?? 0n;
+    const logEnd = offset < logStart ? logStart : offset;
+    const writtenEnd = written.get(name) ?? logEnd;
+    return { topic, partition, logStart, logEnd, writtenEnd: larger(writtenEnd, logEnd) };
+  });
   return all.sort(
     (a, b) => topics.indexOf(a.topic) - topics.indexOf(b.topic) || a.partition - b.partition,
   );
@@ -117,6 +121,12 @@ export function createReader(client: KafkaClient): PartitionReader {
     await cluster.addMultipleTargetTopics(topics);
     await cluster.refreshMetadataIfNecessary();
     return await call();
+  };
+
+  /** Partitions may have been added since the metadata was read. */
+  const freshEnds = async (topics: readonly string[]) => {
+    await cluster.refreshMetadata();
+    return await endsOnce(cluster, topics);
   };
 
   const retry = async <T>(topics: readonly string[], call: () => Promise<T>): Promise<T> => {
@@ -137,7 +147,7 @@ export function createReader(client: KafkaClient): PartitionReader {
   };
 
   return {
-    ends: (topics) => pending.during(() => retry(topics, () => endsOnce(cluster, topics))),
+    ends: (topics) => pending.during(() => retry(topics, () => freshEnds(topics))),
     fetch: (at, offset, options = {}) =>
       pending.during(() => retry([at.topic], () => fetchOnce(cluster, at, offset, options))),
     close: async () => {

@@ -2,11 +2,12 @@
 import { ShuttleError } from '../errors.ts';
 import { letterOf } from '../letters/letter.ts';
 import { deadLetterTopic } from '../letters/names.ts';
+import type { PartitionEnds } from '../ports.ts';
 import type { Letter } from '../reconcile/letters.ts';
 import { digestOf, type SourcePartition } from '../reconcile/partition.ts';
 import type { ReconcileTopics } from '../reconcile/reconcile.ts';
 import type { KafkaClient } from './client.ts';
-import type { PartitionEnds, PartitionReader } from './reader.ts';
+import type { PartitionReader } from './reader.ts';
 import { scan } from './scan.ts';
 import { readTopicFacts } from './topic-facts.ts';
 

@@ -1,7 +1,8 @@
 /** Reads a topic for people: committed records only, without a consumer group. */
+import type { PartitionEnds } from '../ports.ts';
 import type { SourceRecord } from '../values.ts';
 import type { KafkaClient } from './client.ts';
-import { createReader, type PartitionEnds, type PartitionReader } from './reader.ts';
+import { createReader, type PartitionReader } from './reader.ts';
 import { lastRecords, scan } from './scan.ts';
 
 /** How long one fetch waits for new records; an abort is noticed as late as that. */

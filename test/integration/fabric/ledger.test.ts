@@ -97,9 +97,14 @@ describe('a partition', () => {
   it(
     'has no layout before it is opened, and keeps its first one',
     async () => {
-      expect(await ledger.getPartition('s', at)).toEqual({ layout: null, watermarks: [] });
+      expect(await ledger.getPartition('s', at)).toEqual({
+        layout: null,
+        watermarks: [],
+        older: 0,
+      });
       const layout = await ledger.openPartition('s', at, {
         partitions: 2,
+        older: 0,
         lanes: LANES,
         keyExpressionDigest: '',
       });
@@ -113,12 +118,14 @@ describe('a partition', () => {
       expect(
         await ledger.openPartition('s', at, {
           partitions: 2,
+          older: 0,
           lanes: LANES,
           keyExpressionDigest: '',
         }),
       ).toEqual(layout);
       const other = ledger.openPartition('s', at, {
         partitions: 2,
+        older: 0,
         lanes: LANES + 1,
         keyExpressionDigest: '',
       });
@@ -141,7 +148,12 @@ describe('a batch', () => {
       const topic = `batch ${name}`.replaceAll(' ', '-');
       const at = { topic, partition: 0 };
       const layout = layoutDigest(
-        await mine.openPartition('s', at, { partitions: 2, lanes: LANES, keyExpressionDigest: '' }),
+        await mine.openPartition('s', at, {
+          partitions: 2,
+          older: 0,
+          lanes: LANES,
+          keyExpressionDigest: '',
+        }),
       );
       const [header, bytes] = batch(topic, layout, -1n, [0n, 2n, 5n]);
       const receipt = await mine.submitBatch(header, bytes);
@@ -162,6 +174,7 @@ describe('a batch', () => {
       const layout = layoutDigest(
         await ledger.openPartition('s', at, {
           partitions: 2,
+          older: 0,
           lanes: LANES,
           keyExpressionDigest: '',
         }),
@@ -184,6 +197,7 @@ describe('a batch', () => {
       const layout = layoutDigest(
         await ledger.openPartition('s', at, {
           partitions: 2,
+          older: 0,
           lanes: LANES,
           keyExpressionDigest: '',
         }),

@@ -123,6 +123,11 @@ describe('aborted transactions', () => {
     await open.send({ topic, messages: [{ value: 'open' }] });
     await broker.producer.send({ topic, messages: [{ value: 'behind' }] });
     expect(valuesOf(await drain(topic))).toEqual(['before']);
+    const reader = createReader(broker.client());
+    expect(await reader.ends([topic])).toMatchObject([
+      { logStart: 0n, logEnd: 1n, writtenEnd: 3n },
+    ]);
+    await reader.close();
     await open.commit();
     await untilCommitted(topic, 4n);
     expect(valuesOf(await drain(topic))).toEqual(['before', 'open', 'behind']);

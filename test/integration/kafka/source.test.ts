@@ -74,7 +74,7 @@ describe('an assignment', () => {
       { topic, partition: 0, offset: 7n, metadata: 'ledger 1' },
     ]);
     expect(await second.source.ends()).toEqual([
-      { topic, partition: 0, logStart: 3n, logEnd: 10n },
+      { topic, partition: 0, logStart: 3n, logEnd: 10n, writtenEnd: 10n },
     ]);
   });
 

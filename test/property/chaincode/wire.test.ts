@@ -58,7 +58,6 @@ const layout = fc.record({
   topic: name,
   partition: natural,
   mspId: name,
-  partitions: natural,
   lanes: natural,
   hashVersion: natural,
   keyExpressionDigest: hex,
@@ -97,12 +96,14 @@ describe('what one end writes, the other reads', () => {
       fc.property(
         fc.option(layout),
         fc.array(fc.option(watermark), { maxLength: 4 }),
-        (theLayout, watermarks) => {
+        fc.nat(),
+        (theLayout, watermarks, older) => {
           const text = encodePartitionState(
             theLayout && encodeLayout(theLayout),
             watermarks.map((each) => each && encodeWatermark(each)),
+            older,
           );
-          isEqual(decodePartitionState(text), { layout: theLayout, watermarks });
+          isEqual(decodePartitionState(text), { layout: theLayout, watermarks, older });
         },
       ),
     );

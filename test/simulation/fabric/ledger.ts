@@ -82,9 +82,9 @@ export class SimulatedLedger implements Ledger {
   async openPartition(
     stream: string,
     { topic, partition }: TopicPartition,
-    { partitions, lanes, keyExpressionDigest }: Opening,
+    { partitions, older, lanes, keyExpressionDigest }: Opening,
   ): Promise<Layout> {
-    const numbers = [partition, partitions, lanes, LANE_HASH_VERSION].map(String);
+    const numbers = [partition, partitions, older, lanes, LANE_HASH_VERSION].map(String);
     const args = [stream, topic, ...numbers, keyExpressionDigest];
     const { result } = await this.submit('openPartition', args);
     return decodeLayout(Buffer.from(result).toString('utf8'));

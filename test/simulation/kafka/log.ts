@@ -70,7 +70,7 @@ export class PartitionLog {
     for (const first of this.open.values()) {
       least = first < least ? first : least;
     }
-    return least;
+    return least < this.logStart ? this.logStart : least;
   }
 
   /** Behind the last record that committed readers see: gaps and markers may follow. */
@@ -173,9 +173,14 @@ function isCommitted({ transaction }: Entry): boolean {
 export class Topics {
   private readonly logs = new Map<string, PartitionLog[]>();
 
+  /** Creates a topic, or adds partitions to it. */
   create(topic: string, partitions: number): readonly PartitionLog[] {
-    const made = Array.from({ length: partitions }, (_, i) => new PartitionLog(topic, i));
-    this.logs.set(topic, made);
+    const before = this.logs.get(topic) ?? [];
+    const made = Array.from(
+      { length: partitions },
+      (_, i) => new PartitionLog(topic, before.length + i),
+    );
+    this.logs.set(topic, [...before, ...made]);
     return made;
   }
 

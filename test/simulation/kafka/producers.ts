@@ -163,17 +163,22 @@ function createReader(host: Host, topics: Topics): PartitionReader {
     ends: (names) =>
       ask('ends', () =>
         names.flatMap((name) =>
-          topics.of(name).map(({ topic, partition, logStart, stableEnd }) => ({
+          topics.of(name).map(({ topic, partition, logStart, stableEnd, end }) => ({
             topic,
             partition,
             logStart,
             logEnd: stableEnd,
+            writtenEnd: end,
           })),
         ),
       ),
     fetch: ({ topic, partition }, offset) =>
       ask('fetch', () => {
         const log = topics.log(topic, partition);
+        if (offset < log.logStart) {
+          const message = `Offset ${offset} is out of range.`;
+          return { kind: 'failed', error: new ShuttleError('KAFKA_UNREACHABLE', message) } as const;
+        }
         const fetched = log.fetch(offset, FETCH_RECORDS_MAX);
         const bytes = fetched.records.reduce((sum, r) => sum + (r.value?.length ?? 0), 0);
         return { kind: 'records', ...fetched, lastStable: log.stableEnd, bytes } as const;

@@ -1,6 +1,12 @@
 /** A member of the consumer group behind the Source port: what it believes may be out of date. */
 import { ShuttleError } from '@shuttle/bridge/dist/errors.js';
-import type { Owned, Source, SourceBatch, SourceEvent } from '@shuttle/bridge/dist/ports.js';
+import type {
+  Owned,
+  PartitionEnds,
+  Source,
+  SourceBatch,
+  SourceEvent,
+} from '@shuttle/bridge/dist/ports.js';
 import {
   partitionName,
   type SourceRecord,
@@ -26,8 +32,6 @@ interface Position {
   /** Fetched, and not handed out yet. */
   batch: SourceBatch | null;
 }
-
-type Ends = TopicPartition & { logStart: bigint; logEnd: bigint };
 
 export class SimulatedSource implements Source {
   private readonly host: Host;
@@ -165,7 +169,7 @@ export class SimulatedSource implements Source {
 
   private assign(
     at: TopicPartition,
-    ends: readonly Ends[],
+    ends: readonly PartitionEnds[],
     acks: readonly (TopicPartition & { offset: bigint; metadata: string })[],
   ): void {
     const name = partitionName(at);
@@ -273,13 +277,14 @@ export class SimulatedSource implements Source {
     return false;
   }
 
-  ends(): Promise<readonly Ends[]> {
+  ends(): Promise<readonly PartitionEnds[]> {
     return this.ask('ends', () =>
-      this.logs().map(({ topic, partition, logStart, stableEnd }) => ({
+      this.logs().map(({ topic, partition, logStart, stableEnd, end }) => ({
         topic,
         partition,
         logStart,
         logEnd: stableEnd,
+        writtenEnd: end,
       })),
     );
   }

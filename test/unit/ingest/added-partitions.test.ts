@@ -97,6 +97,21 @@ describe('a partition that was added to the topic', () => {
     expect(ledger.channel.applied).toHaveLength(20);
   });
 
+  it('waits for what open transactions of the older one may still bring', async () => {
+    const { topic, ledger, run } = await grown();
+    const source = new MemorySource(topic);
+    const ends = source.ends.bind(source);
+    source.ends = async () =>
+      (await ends()).map((end) => ({
+        ...end,
+        writtenEnd: end.logEnd + (end.partition === 0 ? 2n : 0n),
+      }));
+    await expect(run(source, { deadlineMs: 100 })).rejects.toMatchObject({ code: 'DEADLINE' });
+    expect(
+      ledger.channel.applied.map(({ value }) => Number(value)).toSorted((a, b) => a - b),
+    ).toEqual(Array.from({ length: 80 }, (_, n) => n));
+  });
+
   it('waits no more once it has begun', async () => {
     const { topic, ledger, run, append } = await grown();
     await run();

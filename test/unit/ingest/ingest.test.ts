@@ -327,7 +327,7 @@ describe('a fault that will not pass stops the partition with its code', () => {
     await ledger.openPartition(
       'cluster',
       { topic: 'cleaned', partition: 0 },
-      { partitions: 2, lanes: 9, keyExpressionDigest: '' },
+      { partitions: 2, older: 0, lanes: 9, keyExpressionDigest: '' },
     );
     fill(topic, 60, 10);
     expect(codes(await run())).toEqual([[0, 'LAYOUT_MISMATCH']]);
@@ -341,7 +341,7 @@ describe('a fault that will not pass stops the partition with its code', () => {
       await ledger.openPartition(
         'cluster',
         { topic: 'cleaned', partition },
-        { partitions: 2, lanes: 9, keyExpressionDigest: '' },
+        { partitions: 2, older: 0, lanes: 9, keyExpressionDigest: '' },
       );
     }
     fill(topic, 10, 2);

@@ -46,7 +46,7 @@ const fetchedOf = (from: bigint, next: bigint, bytes = 100): Fetched => ({
 let queue: EventQueue<SourceEvent>;
 let partitions: Partitions;
 let member: NotingMember;
-let ends: { logStart: bigint; logEnd: bigint };
+let ends: { logStart: bigint; logEnd: bigint; writtenEnd: bigint };
 let events: SourceEvent[];
 let failure: unknown;
 let reading: boolean;
@@ -54,7 +54,7 @@ let reading: boolean;
 beforeEach(() => {
   events = [];
   failure = null;
-  ends = { logStart: 0n, logEnd: 100n };
+  ends = { logStart: 0n, logEnd: 100n, writtenEnd: 100n };
   queue = new EventQueue<SourceEvent>(() => partitions.relieve());
   reading = true;
   partitions = new Partitions({
@@ -196,7 +196,7 @@ describe('an offset that the log does not hold', () => {
   it('below the log start is told by an empty batch that begins there', async () => {
     const [owned] = await own(0);
     partitions.start(owned as Owned, 3n);
-    ends = { logStart: 50n, logEnd: 100n };
+    ends = { logStart: 50n, logEnd: 100n, writtenEnd: 100n };
     expect(partitions.fetched(at(0), 3n, { kind: 'out-of-range' })).toBe(false);
     await settled();
     expect(events.at(-1)).toMatchObject({
