@@ -194,7 +194,7 @@ export const ERRORS = {
     '`shuttle dead-letters list` tells where each one stands.',
   ),
   REPEATED: kind(
-    'All records of a batch are on the ledger already.',
+    'Another transaction has finished records of the batch.',
     'none',
     'resolve',
     4,
@@ -213,7 +213,7 @@ export const ERRORS = {
     'none',
     'never',
     5,
-    'The topic was re-created or restored: give it another stream, or restore its records.',
+    'The topic was re-created or restored: docs/recovery.md says how its records are carried.',
   ),
   SOURCE_REPLACED: kind(
     'The source partition holds other records than the ledger has finished.',

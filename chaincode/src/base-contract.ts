@@ -33,7 +33,6 @@ import {
   encodePartitionState,
   encodeWatermark,
   WATERMARK_TYPE,
-  type Watermark,
 } from './ledger.ts';
 import { currentDocument } from './queries.ts';
 import { Refusal } from './refusal.ts';
@@ -177,8 +176,8 @@ export class BatchContract extends DocumentsContract {
    * @param header - a BatchHeader, as encodeHeader() writes it
    * @returns the receipt, as encodeReceipt() writes it
    * @throws Refusal BATCH_INVALID, DIGEST_MISMATCH, LAYOUT_MISSING, LAYOUT_MISMATCH, LANE_MISMATCH;
-   *   GAP when the watermark is below the batch's `after`; REPEATED when nothing of it is new, so
-   *   that no empty transaction is ordered
+   *   GAP when the watermark is below the batch's `after`, REPEATED when it is above: another
+   *   transaction has finished records of the batch, and maybe refused some
    */
   @Transaction()
   @Returns('string')
@@ -193,29 +192,23 @@ export class BatchContract extends DocumentsContract {
 
     const watermark = await readLane(state, id, lane);
     const effective = effectiveWatermark(layout, watermark);
-    const placement = placeBatch(effective, after, batch.records);
-    if (placement.kind === 'gap') {
+    const placement = placeBatch(effective, after);
+    if (placement !== 'next') {
       throw new Refusal(
-        'GAP',
+        placement === 'gap' ? 'GAP' : 'REPEATED',
         `Lane ${lane} is finished up to offset ${effective}; the batch continues from ${after}.`,
       );
     }
-    if (placement.kind === 'repeated') {
-      throw new Refusal(
-        'REPEATED',
-        `Lane ${lane} is finished up to offset ${effective}, which covers the whole batch.`,
-      );
-    }
-    const fresh = batch.records.slice(placement.from);
+    const { records } = batch;
     const claims = await readClaims(state);
-    const refused = await this.applyRecords(state, id, identity, fresh, claims);
-    const rejections = withinRulesBytes([...unseenRejections(watermark, after), ...refused]);
-    const last = fresh.at(-1) as WireRecord;
+    const refused = await this.applyRecords(state, id, identity, records, claims);
+    const rejections = withinRulesBytes(refused);
+    const last = records.at(-1) as WireRecord;
     state.put(laneKey(state, id, lane), Buffer.from(nextWatermark(state, last, rejections)));
-    const applied = fresh.length - refused.length;
-    state.emit(BATCH_EVENT, batchEvent(batch, fresh, applied));
+    const applied = records.length - refused.length;
+    state.emit(BATCH_EVENT, batchEvent(batch, applied));
     await state.flush();
-    return encodeReceipt({ offset: last.offset, applied, repeated: placement.from, rejections });
+    return encodeReceipt({ offset: last.offset, applied, rejections });
   }
 
   /**
@@ -324,14 +317,6 @@ async function documentSoFar(
 ): Promise<Uint8Array | null> {
   const earlier = versions.latest(key);
   return earlier === undefined ? currentDocument(state, key) : earlier.document;
-}
-
-/**
- * Rejections behind the watermark that the batch continues from: another transaction has moved it
- * meanwhile, and nobody may have sent their dead letters. They stay, and the receipt tells of them.
- */
-function unseenRejections(watermark: Watermark | null, after: bigint): readonly Rejection[] {
-  return watermark?.rejections.filter(({ offset }) => offset > after) ?? [];
 }
 
 function nextWatermark(state: State, last: WireRecord, rejections: readonly Rejection[]): string {

@@ -95,21 +95,17 @@ export function checkLanes({ header, records }: Batch, lanes: number): void {
 }
 
 /** Names the position in full, so that a reader of events needs no layout to place it. */
-export function batchEvent(
-  { header }: Batch,
-  fresh: readonly WireRecord[],
-  applied: number,
-): Buffer {
+export function batchEvent({ header }: Batch, applied: number): Buffer {
   return Buffer.from(
     JSON.stringify({
       stream: header.stream,
       topic: header.topic,
       partition: header.partition,
       lane: header.lane,
-      first: fresh.at(0)?.offset.toString(),
-      last: fresh.at(-1)?.offset.toString(),
+      first: header.first.toString(),
+      last: header.last.toString(),
       applied,
-      rejected: fresh.length - applied,
+      rejected: header.count - applied,
     }),
   );
 }

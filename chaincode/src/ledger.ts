@@ -34,10 +34,7 @@ export interface Watermark {
   /** Timestamp (ms) and SHA-256 (hex, over its encoded bytes) of that record: its fingerprint. */
   readonly timestamp: number;
   readonly sha256: string;
-  /**
-   * What that transaction rejected, so that a crash before the dead letter loses nothing; and what
-   * the one before rejected, when that transaction's submitter had not seen it.
-   */
+  /** What that transaction rejected, so that a crash before the dead letter loses nothing. */
   readonly rejections: readonly Rejection[];
 }
 

@@ -4,15 +4,13 @@
  *
  * A lane's watermark is the offset of the last record that the ledger finished on it. Whoever cuts
  * a batch names the watermark that it continues from (`after`) and puts in every record of the lane
- * behind it. Thus records at or below the watermark are repeated and dropped; a watermark below
- * `after` means that records in between are missing; everything else is new, in order.
+ * behind it. A watermark below that means that records in between are missing. One above it is
+ * another transaction's, which the submitter has not seen: it reads that one, compares it with the
+ * source, sends the dead letters of what it refused, and only then cuts anew.
  */
 
-export type Placement =
-  | { readonly kind: 'gap' }
-  | { readonly kind: 'repeated' }
-  /** `from` is the index of the first record that the ledger has not finished. */
-  | { readonly kind: 'new'; readonly from: number };
+/** `next` alone is applied. */
+export type Placement = 'gap' | 'repeated' | 'next';
 
 /** The larger of the layout's base and the lane's own watermark, when it has one. */
 export function effectiveWatermark(
@@ -27,16 +25,10 @@ export function effectiveWatermark(
  *
  * @param effective - effectiveWatermark() of the lane
  * @param after - the watermark that the batch continues from
- * @param records - in strictly ascending order of offset
  */
-export function placeBatch(
-  effective: bigint,
-  after: bigint,
-  records: readonly { readonly offset: bigint }[],
-): Placement {
-  if (effective < after) {
-    return { kind: 'gap' };
+export function placeBatch(effective: bigint, after: bigint): Placement {
+  if (effective === after) {
+    return 'next';
   }
-  const from = records.findIndex((record) => record.offset > effective);
-  return from < 0 ? { kind: 'repeated' } : { kind: 'new', from };
+  return effective < after ? 'gap' : 'repeated';
 }

@@ -138,8 +138,6 @@ export interface BatchReceipt {
   /** The lane's new watermark. */
   readonly offset: bigint;
   readonly applied: number;
-  /** Records at or below the watermark, dropped as repeated. */
-  readonly repeated: number;
   readonly rejections: readonly Rejection[];
 }
 
@@ -310,7 +308,6 @@ export function encodeReceipt(receipt: BatchReceipt): string {
   return JSON.stringify({
     offset: receipt.offset.toString(),
     applied: receipt.applied,
-    repeated: receipt.repeated,
     rejections: encodeRejections(receipt.rejections),
   });
 }
@@ -321,7 +318,6 @@ export function decodeReceipt(json: string): BatchReceipt {
   return {
     offset: integer(raw, 'offset'),
     applied: natural(raw, 'applied'),
-    repeated: natural(raw, 'repeated'),
     rejections: decodeRejections(raw.rejections),
   };
 }

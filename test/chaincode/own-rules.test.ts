@@ -115,7 +115,7 @@ describe('a contract with rules of its own', () => {
     );
     const rule = { name: 'ZERO', sentence: 'Nothing is added to 1.' };
     const rejections = [{ offset: 1n, code: 'RULE_REFUSED', rule }];
-    expect(decodeReceipt(text)).toEqual({ offset: 2n, applied: 2, repeated: 0, rejections });
+    expect(decodeReceipt(text)).toEqual({ offset: 2n, applied: 2, rejections });
     expect(stored('a')).toEqual(['1', '6']);
     const state = await network.evaluate({ fn: 'getWatermarks', args: ['s', 't', '0'] });
     expect(decodePartitionState(state.text).watermarks[0]?.rejections).toEqual(rejections);

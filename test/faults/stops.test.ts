@@ -5,6 +5,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { decodePartitionState } from '@shuttle/chaincode/ledger';
+import {
+  encodeHeader,
+  encodeRecords,
+  laneOf,
+  layoutDigest,
+  sha256Hex,
+} from '@shuttle/chaincode/wire';
 import type { Admin } from 'kafkajs';
 import { killLeftovers, runShuttle, type Settings } from '../support/cli.ts';
 import { createWorld, MINUTE_MS, type World } from '../support/e2e-world.ts';
@@ -21,7 +29,7 @@ let world: World;
 let revoked: Issued;
 
 beforeAll(async () => {
-  world = await createWorld(19_750, {}, async (organizations) => {
+  world = await createWorld(17_650, {}, async (organizations) => {
     const organization = join(organizations, 'peerOrganizations', 'org1.example.com');
     const user = join(organization, 'users', 'User1@org1.example.com', 'msp');
     revoked = await issueIdentity(user, new Date(Date.now() + 24 * 60 * MINUTE_MS));
@@ -135,6 +143,63 @@ describe('a partition stops with its code, and another one goes on:', () => {
         expect.objectContaining({ level: 'error', topic: broken.topic, partition: 0, code }),
       ]);
       await whole.expectComplete(5);
+    },
+    3 * MINUTE_MS,
+  );
+});
+
+/** What any client of the organisation can do: a batch of a record that it has made up. */
+async function moveWatermark(stream: string, topic: string, offset: bigint): Promise<void> {
+  const { contract } = world.ledger;
+  const bytes = await contract.evaluateTransaction('getWatermarks', stream, topic, '0');
+  const { layout, watermarks } = decodePartitionState(Buffer.from(bytes).toString());
+  if (layout === null) {
+    throw new Error(`${topic} is not open.`);
+  }
+  const key = Buffer.from(`${topic}/made-up`);
+  const lane = laneOf(key, layout.lanes);
+  const after = watermarks[lane]?.offset ?? -1n;
+  const records = encodeRecords([{ offset, timestamp: 1, key, value: Buffer.from('{}') }]);
+  const at = { stream, topic, partition: 0, lane, layout: layoutDigest(layout) };
+  const range = { after, first: offset, last: offset, count: 1, digest: sha256Hex(records) };
+  await contract.submit('submitBatch', {
+    arguments: [encodeHeader({ ...at, ...range })],
+    transientData: { records },
+    endorsingOrganizations: ['Org1MSP', 'Org2MSP'],
+  });
+}
+
+describe("a client of one's own organisation that moves a watermark", () => {
+  it.each([
+    ['SOURCE_REPLACED', 'to a record that the source has otherwise', BigInt(RECORDS + 20)],
+    ['SOURCE_REWOUND', 'beyond the end of the source', 1_000_000n],
+  ])(
+    'is noticed by the bridge that runs, %s, %s',
+    async (code, _, offset) => {
+      const stream = 'cluster';
+      const topic = `rogue-${code.toLowerCase()}`;
+      const flow = new Flow(world, topic, { SHUTTLE_INGEST__STREAM: stream });
+      await flow.createTopic(1);
+      await flow.produceTo(RECORDS);
+      flow.start();
+      await flow.drained();
+      await moveWatermark(stream, topic, offset);
+      await flow.produceTo(2 * RECORDS);
+      await flow.until(STOPPED, 1);
+      const stops = flow.lines().filter(({ msg }) => msg === STOPPED);
+      expect(stops).toEqual([expect.objectContaining({ level: 'error', topic, code })]);
+      expect(stops[0]?.err).toMatch(/transaction [0-9a-f]{64}/);
+      // Nothing that it passed over was acked.
+      flow.bridge.process.kill('SIGTERM');
+      expect((await flow.bridge.ended).code).toBe(5);
+      const again = await runShuttle(['ingest', '--until-end'], flow.settings, world.dir);
+      expect([again.code, again.stderr]).toEqual([5, expect.stringContaining(code)]);
+      const args = ['reconcile', '--source', topic, '--json'];
+      const compared = await runShuttle(args, flow.settings, world.dir);
+      expect([compared.code, compared.stdout]).toEqual([
+        1,
+        expect.stringMatching(/RECORD_(MISSING|UNKNOWN)/),
+      ]);
     },
     3 * MINUTE_MS,
   );

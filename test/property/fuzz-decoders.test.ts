@@ -255,11 +255,7 @@ describe('what a client gives to the chaincode, or the ledger to the bridge', ()
 
   it.each<[string, string, (json: string) => unknown]>([
     ['a header', wire.encodeHeader(header), wire.decodeHeader],
-    [
-      'a receipt',
-      wire.encodeReceipt({ offset: 9n, applied: 1, repeated: 0, rejections }),
-      wire.decodeReceipt,
-    ],
+    ['a receipt', wire.encodeReceipt({ offset: 9n, applied: 1, rejections }), wire.decodeReceipt],
     ['a layout', known, decodeLayout],
     ['a watermark', watermark, decodeWatermark],
     ['a partition', encodePartitionState(known, [watermark, null], 3), decodePartitionState],

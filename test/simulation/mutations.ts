@@ -25,22 +25,22 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'no watermark check',
     file: 'chaincode/dist/watermark.js',
-    find: "return from < 0 ? { kind: 'repeated' } : { kind: 'new', from };",
-    replace: "return { kind: 'new', from: 0 };",
+    find: 'if (effective === after) {',
+    replace: 'if (effective >= after) {',
     why: 'a commit time-out is retried under a new transaction id, and both are applied',
   },
   {
     name: 'watermark set without taking the larger',
     file: CONTRACT,
-    find: "if (placement.kind === 'repeated') {",
-    replace: `if (placement.kind === 'repeated') {
+    find: "if (placement !== 'next') {",
+    replace: `if (placement === 'repeated') {
       const end = batch.records.at(-1);
-      state.put(watermarkKey, Buffer.from(nextWatermark(state, end, [])));
+      const key = (0, layout_ts_1.laneKey)(state, id, lane);
+      state.put(key, Buffer.from(nextWatermark(state, end, [])));
       await state.flush();
-      const repeated = batch.records.length;
-      return wire_ts_1.encodeReceipt({ offset: end.offset, applied: 0, repeated, rejections: [] });
+      return (0, wire_ts_1.encodeReceipt)({ offset: end.offset, applied: 0, rejections: [] });
     }
-    if (false) {`,
+    if (placement !== 'next') {`,
     why: 'a replay moves the watermark back, and what lies between is applied again',
   },
   {
@@ -109,10 +109,10 @@ export const MUTATIONS: readonly Mutation[] = [
     why: 'a whole batch is retried, or stands still, for one record that nobody can apply',
   },
   {
-    name: 'rejections of an unseen watermark dropped',
-    file: CONTRACT,
-    find: '[...unseenRejections(watermark, after), ...refused]',
-    replace: '[...refused]',
+    name: 'rejections of an adopted watermark dropped',
+    file: LANE,
+    find: 'this.pending = refusalsOf(watermark.rejections, watermark.txId);',
+    replace: '',
     why: 'a late transaction refuses a record, and nobody ever learns of it',
   },
   {
@@ -124,10 +124,10 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a passing outage stops a partition',
-    file: OPEN,
-    find: "const ends = await persist(context, 'kafka', live, () => context.source.ends());",
-    replace: 'const ends = await context.source.ends();',
-    why: 'Kafka is away for a moment, and the partition stands still for good',
+    file: 'bridge/dist/ingest/persist.js',
+    find: `if (error.kind.retry === 'never') { throw error; }`,
+    replace: 'throw error;',
+    why: 'a side is away for a moment, and the partition stands still for good',
   },
   {
     name: 'gives up when a side is away at the start',

@@ -8,7 +8,7 @@ export const NOTABLE_SEEDS: readonly { readonly seed: number; readonly why: stri
   { seed: 131, why: 'a third partition joins two that fill the buffers already' },
   {
     seed: 244,
-    why: 'a late transaction refused a record, and a stale batch then passed it unseen',
+    why: 'a late transaction refuses a record, and a stale batch would pass it unseen',
   },
   {
     seed: 1359,

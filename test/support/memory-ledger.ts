@@ -151,13 +151,9 @@ export class MemoryLedger implements Ledger {
     }
     const read = this.channel.watermarks.get(lane);
     const effective = read?.offset ?? layout.base;
-    if (effective < header.after) {
-      throw new ShuttleError('GAP', `the lane is at ${effective}`);
-    }
-    const records = decodeRecords(bytes).filter((record) => record.offset > effective);
-    const last = records.at(-1);
-    if (last === undefined) {
-      throw new ShuttleError('REPEATED', 'nothing is left');
+    if (effective !== header.after) {
+      const code = effective < header.after ? 'GAP' : 'REPEATED';
+      throw new ShuttleError(code, `the lane is at ${effective}`);
     }
     // What endorsed may be overtaken until it commits.
     await new Promise((resolve) => setImmediate(resolve));
@@ -165,17 +161,12 @@ export class MemoryLedger implements Ledger {
     if (this.channel.watermarks.get(lane) !== read) {
       throw new ShuttleError('COMMIT_INVALID', 'MVCC_READ_CONFLICT');
     }
-    const receipt = this.commit(header, lane, records, header.count - records.length);
+    const receipt = this.commit(header, lane, decodeRecords(bytes));
     await this.faults.afterCommit?.(header);
     return receipt;
   }
 
-  private commit(
-    header: BatchHeader,
-    lane: string,
-    records: readonly WireRecord[],
-    repeated: number,
-  ): Receipt {
+  private commit(header: BatchHeader, lane: string, records: readonly WireRecord[]): Receipt {
     const { channel } = this;
     channel.transactions += 1;
     channel.batches.push(header);
@@ -201,7 +192,7 @@ export class MemoryLedger implements Ledger {
     channel.watermarks.set(lane, { offset, txId, timestamp, sha256, rejections });
     const applied = records.length - rejections.length;
     const blockNumber = BigInt(channel.transactions);
-    return { offset, applied, repeated, rejections, txId, blockNumber };
+    return { offset, applied, rejections, txId, blockNumber };
   }
 
   async evaluate(): Promise<Uint8Array> {

@@ -24,8 +24,6 @@ export interface Batch {
   versions: { key: string; offset: bigint; value: string | null }[];
   rejections: { offset: bigint; code: 'VALUE_NOT_JSON' }[];
   readonly last: bigint;
-  /** Rejections of the transaction before that this one had not seen: it repeats them. */
-  readonly unseen?: Batch['rejections'];
 }
 
 export interface Compared {
@@ -97,7 +95,6 @@ export class ReconcileWorld {
     for (const record of refused) {
       this.letter(partition, record, 'VALUE_NOT_JSON');
     }
-    const before = this.batches.findLast((b) => b.partition === partition && b.lane === lane);
     this.batches.push({
       partition,
       lane,
@@ -106,7 +103,6 @@ export class ReconcileWorld {
         .map(({ key, offset, value }) => ({ key: String(key), offset, value: text(value) })),
       rejections: refused.map(({ offset }) => ({ offset, code: 'VALUE_NOT_JSON' })),
       last: records.at(-1)?.offset ?? -1n,
-      unseen: this.random(2) === 0 ? [] : (before?.rejections ?? []),
     });
   }
 
@@ -195,7 +191,7 @@ export function layoutTransaction(partition: number, lanes = LANES): Transaction
 }
 
 export function batchTransaction(batch: Batch, index: number): TransactionSpec {
-  const { partition, lane, versions, rejections, last, unseen = [] } = batch;
+  const { partition, lane, versions, rejections, last } = batch;
   const byKey = new Map<string, Version[]>();
   for (const { key, offset, value } of versions) {
     const document = value === null ? null : Buffer.from(value);
@@ -222,8 +218,7 @@ export function batchTransaction(batch: Batch, index: number): TransactionSpec {
     response: encodeReceipt({
       offset: last,
       applied,
-      repeated: 0,
-      rejections: [...unseen, ...rejections],
+      rejections,
     }),
     writes: {
       [CHAINCODE]: [...byKey].map(([key, all]) => ({ key, value: encodeEnvelope(writer, all) })),

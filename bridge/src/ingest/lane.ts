@@ -195,8 +195,7 @@ export class Lane {
     if (this.home.live()) {
       this.watermark = outcome.offset;
       this.queue.drop(items.length);
-      const repeated = items.length - outcome.applied - refused.length;
-      this.finished(outcome.applied, refused.length, repeated);
+      this.finished(outcome.applied, refused.length, 0);
     }
   }
 

@@ -36,11 +36,11 @@ export async function openPartition(
     return null;
   }
   checkLayout(context, assignment, state.layout);
-  const highest = state.watermarks.reduce(
-    (most, w) => (w !== null && w.offset > most ? w.offset : most),
-    state.layout.base,
+  const highest = state.watermarks.reduce<Reached>(
+    (most, w) => (w !== null && w.offset > most.offset ? w : most),
+    { offset: state.layout.base },
   );
-  if (highest >= assignment.logEnd) {
+  if (highest.offset >= assignment.logEnd) {
     await checkEnd(context, assignment, highest, live);
   }
   const compare = () => checkFingerprints(context, assignment, state);
@@ -112,6 +112,9 @@ function checkLayout(context: Context, at: TopicPartition, layout: Layout): void
   }
 }
 
+/** How far the ledger says that a partition is finished, and by which transaction. */
+type Reached = Pick<Watermark, 'offset'> & Partial<Pick<Watermark, 'txId'>>;
+
 /**
  * A watermark stands for a record that was read from the source, so the source must reach beyond
  * it. The end is read again here, because a twin may have moved both since the assignment; while
@@ -122,7 +125,7 @@ function checkLayout(context: Context, at: TopicPartition, layout: Layout): void
 async function checkEnd(
   context: Context,
   at: TopicPartition,
-  watermark: bigint,
+  { offset, txId }: Reached,
   live: () => boolean,
 ): Promise<void> {
   const ends = await persist(context, 'kafka', live, () => context.source.ends());
@@ -130,11 +133,12 @@ async function checkEnd(
     return;
   }
   const end = ends.find((e) => e.topic === at.topic && e.partition === at.partition)?.logEnd;
-  if (end === undefined || watermark >= end) {
+  if (end === undefined || offset >= end) {
+    const by = txId === undefined ? 'The ledger' : `The ledger's transaction ${txId}`;
     throw new ShuttleError(
       'SOURCE_REWOUND',
-      `The ledger has finished offset ${watermark} of ${partitionName(at)}, which ends at ${end}.`,
-      { at: { topic: at.topic, partition: at.partition, offset: watermark } },
+      `${by} has finished offset ${offset} of ${partitionName(at)}, which ends at ${end}.`,
+      { at: { topic: at.topic, partition: at.partition, offset } },
     );
   }
 }
@@ -154,7 +158,7 @@ export async function checkMoved(
   live: () => boolean,
 ): Promise<void> {
   if (held === null) {
-    await checkEnd(context, at, watermark.offset, live);
+    await checkEnd(context, at, watermark, live);
   }
   const read = async () => ({ record: await context.source.read(at, watermark.offset) });
   const found = held === null ? await persist(context, 'kafka', live, read) : { record: held };

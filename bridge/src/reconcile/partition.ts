@@ -131,16 +131,15 @@ export class PartitionCheck {
     for (const [offset, version] of versions) {
       this.surplus(offset, version, before, event);
     }
-    this.refusalsWithoutRecord([...refusals.keys()], before);
+    this.refusalsWithoutRecord([...refusals.keys()]);
     if (receipt.offset > before) {
       this.watermarks[header.lane] = receipt.offset;
     }
   }
 
-  /** A receipt repeats refusals that its batch had not seen: those up to `before` are done. */
-  private refusalsWithoutRecord(offsets: readonly bigint[], before: bigint): void {
-    for (const offset of offsets.filter((each) => each > before)) {
-      // The record is not in the source any more, or came after this run began.
+  /** The record is not in the source any more, or came after this run began. */
+  private refusalsWithoutRecord(offsets: readonly bigint[]): void {
+    for (const offset of offsets) {
       this.letters.take(this.source.partition, offset);
       this.counts.gone += offset < this.source.logEnd ? 1 : 0;
     }

@@ -1,6 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { effectiveWatermark, placeBatch } from '../../../chaincode/src/watermark.ts';
+import {
+  effectiveWatermark,
+  type Placement,
+  placeBatch,
+} from '../../../chaincode/src/watermark.ts';
 
 /** A lane of the source: ascending offsets with holes, as compaction and markers leave them. */
 const lane = fc
@@ -21,18 +25,14 @@ class LaneLedger {
   watermark: bigint | null = null;
   readonly applied: bigint[] = [];
 
-  submit(after: bigint, batch: readonly bigint[]): 'gap' | 'repeated' | 'new' {
-    const records = batch.map((offset) => ({ offset }));
-    const placement = placeBatch(
-      effectiveWatermark({ base: -1n }, at(this.watermark)),
-      after,
-      records,
-    );
-    if (placement.kind === 'new') {
-      this.applied.push(...batch.slice(placement.from));
+  submit(after: bigint, batch: readonly bigint[]): Placement {
+    const effective = effectiveWatermark({ base: -1n }, at(this.watermark));
+    const placement = placeBatch(effective, after);
+    if (placement === 'next') {
+      this.applied.push(...batch);
       this.watermark = batch.at(-1) ?? null;
     }
-    return placement.kind;
+    return placement;
   }
 }
 
@@ -51,7 +51,7 @@ class LaneWriter {
       this.believed = -1n;
     } else {
       const batch = cut(source, this.believed, count);
-      const isNew = batch.length > 0 && ledger.submit(this.believed, batch) === 'new';
+      const isNew = batch.length > 0 && ledger.submit(this.believed, batch) === 'next';
       // 'lose': the answer never arrived, so the writer still believes what it did.
       this.believed = isNew && action === 'submit' ? (batch.at(-1) ?? -1n) : this.believed;
     }
@@ -68,7 +68,8 @@ describe('however batches are cut, repeated and interleaved by any number of wri
           writers[writer]?.act(source, ledger, action, count);
           expect(ledger.applied).toEqual(source.slice(0, ledger.applied.length));
         }
-        ledger.submit(-1n, source);
+        const rest = source.slice(ledger.applied.length);
+        ledger.submit(ledger.watermark ?? -1n, rest);
         expect(ledger.applied).toEqual(source);
       }),
     );

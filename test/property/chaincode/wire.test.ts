@@ -84,7 +84,7 @@ describe('what one end writes, the other reads', () => {
   test('headers, receipts, layouts, watermarks and partition states', () => {
     fc.assert(fc.property(header, (value) => isEqual(decodeHeader(encodeHeader(value)), value)));
     fc.assert(
-      fc.property(fc.record({ offset, applied: natural, repeated: natural, rejections }), (value) =>
+      fc.property(fc.record({ offset, applied: natural, rejections }), (value) =>
         isEqual(decodeReceipt(encodeReceipt(value)), value),
       ),
     );
