@@ -81,6 +81,8 @@ export function renderError(error: NetworkError): string {
   if (error.at !== undefined) parts.push(`  At: ${error.at}`);
   for (const line of error.lines) parts.push(`    | ${line}`);
   if (error.cause instanceof Error) parts.push(`  Cause: ${error.cause.message}`);
+  const causeLines = error.cause instanceof NetworkError ? error.cause.lines : [];
+  for (const line of causeLines) parts.push(`    | ${line}`);
   parts.push(`  Do: ${error.help}`);
   return parts.join('\n');
 }

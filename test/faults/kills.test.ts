@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { killLeftovers, type Running, runShuttle, startShuttle } from '../support/cli.ts';
+import { findDifferences } from '../support/differences.ts';
 import {
   createTopic,
   createWorld,
@@ -14,7 +15,6 @@ import {
   type World,
 } from '../support/e2e-world.ts';
 import { SHORT } from '../support/faults.ts';
-import { findDifferences } from './protocol-checks.ts';
 
 const RECORDS = SHORT ? 6_000 : 20_000;
 const KEYS = 200;

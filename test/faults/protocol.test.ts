@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Ended, killLeftovers, runShuttle, startShuttle } from '../support/cli.ts';
+import { findDifferences } from '../support/differences.ts';
 import {
   createTopic,
   createWorld,
@@ -13,7 +14,6 @@ import {
 } from '../support/e2e-world.ts';
 import { faultSeed, SHORT } from '../support/faults.ts';
 import { type Fate, type KafkaProxy, startKafkaProxy } from '../support/kafka-proxy.ts';
-import { findDifferences } from './protocol-checks.ts';
 import { CALLS, createFaultPlan, type FaultPlan } from './protocol-plan.ts';
 
 const RECORDS = SHORT ? 1_000 : 10_000;

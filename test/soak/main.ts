@@ -4,8 +4,8 @@
  * with a summary in JSON. Exit 1 with findings: a difference, or memory or handles that grow.
  */
 import { parseArgs } from 'node:util';
-import { findDifferences } from '../faults/protocol-checks.ts';
 import { runShuttle } from '../support/cli.ts';
+import { findDifferences } from '../support/differences.ts';
 import {
   createTopic,
   createWorld,

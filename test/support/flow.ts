@@ -1,7 +1,7 @@
 /** Records that flow from a topic of their own through one bridge, which is watched all the time. */
 import { expect } from '@jest/globals';
-import { findDifferences } from '../faults/protocol-checks.ts';
 import { type Running, runShuttle, type Settings, startShuttle } from './cli.ts';
+import { findDifferences } from './differences.ts';
 import { createTopic, MINUTE_MS, produceAll, type World } from './e2e-world.ts';
 import { eventually, message } from './records.ts';
 
