@@ -1,7 +1,7 @@
 /** A bar on a terminal, fed from the meter's figures. */
-import cliProgress from 'cli-progress';
 import type { Figures } from '../system/meter.ts';
 import { partitionName } from '../values.ts';
+import { startBar } from './bar.ts';
 import type { Output } from './io.ts';
 import type { Shuttle } from './shuttle.ts';
 import { grouped } from './text.ts';
@@ -53,30 +53,18 @@ export async function showProgress(
       ? ingestStep(shuttle.figures())
       : publishStep(shuttle.figures(), lastBlock);
   const unit = pipeline === 'ingest' ? 'records' : 'blocks';
-  const bar = new cliProgress.SingleBar(
-    {
-      format: `${pipeline.padEnd(7)} {bar} {percentage}%  {shown} ${unit}  {rate}/s`,
-      stream: output as unknown as NodeJS.WritableStream,
-      hideCursor: true,
-      clearOnComplete: true,
-      barsize: 30,
-      // The process's own signal handling stops in order; the bar must not exit before it.
-      gracefulExit: false,
-    },
-    cliProgress.Presets.shades_classic,
-  );
+  const format = `${pipeline.padEnd(7)} {bar} {percentage}%  {shown} ${unit}  {rate}/s`;
+  const bar = startBar(output, format, { shown: '', rate: '0' });
   const startedMs = shuttle.clock.now();
   const first = step().done;
   const draw = () => {
     const { done, total } = step();
     const seconds = Math.max(0.001, (shuttle.clock.now() - startedMs) / 1_000);
-    bar.setTotal(Math.max(1, total));
-    bar.update(done, {
+    bar.show(done, total, {
       shown: `${grouped(done)}/${grouped(total)}`,
       rate: grouped(Math.round((done - first) / seconds)),
     });
   };
-  bar.start(1, 0, { shown: '', rate: '0' });
   const timer = setInterval(draw, REFRESH_MS);
   return {
     stop: () => {

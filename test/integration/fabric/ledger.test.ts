@@ -14,6 +14,7 @@ import { decodeBlock } from '../../../bridge/src/block/decode.ts';
 import { readMspIdentity } from '../../../bridge/src/fabric/identity.ts';
 import { createGatewayLedger } from '../../../bridge/src/fabric/ledger.ts';
 import type { Ledger } from '../../../bridge/src/ports.ts';
+import type { TopicPartition } from '../../../bridge/src/values.ts';
 import { createWorld, MINUTE_MS, type World } from '../../support/e2e-world.ts';
 import { testClock } from '../../support/fakes.ts';
 
@@ -137,6 +138,12 @@ describe('a partition', () => {
   );
 });
 
+/** The digest of the layout of a partition that it has opened. */
+async function opened(by: Ledger, at: TopicPartition): Promise<string> {
+  const opening = { partitions: 2, older: 0, lanes: LANES, keyExpressionDigest: '' };
+  return layoutDigest(await by.openPartition('s', at, opening));
+}
+
 describe('a batch', () => {
   it.each([
     ['by discovery alone', []],
@@ -147,14 +154,7 @@ describe('a batch', () => {
       const mine = await connect(orgs);
       const topic = `batch ${name}`.replaceAll(' ', '-');
       const at = { topic, partition: 0 };
-      const layout = layoutDigest(
-        await mine.openPartition('s', at, {
-          partitions: 2,
-          older: 0,
-          lanes: LANES,
-          keyExpressionDigest: '',
-        }),
-      );
+      const layout = await opened(mine, at);
       const [header, bytes] = batch(topic, layout, -1n, [0n, 2n, 5n]);
       const receipt = await mine.submitBatch(header, bytes);
       expect(receipt).toMatchObject({ offset: 5n, applied: 3, rejections: [] });
@@ -171,14 +171,7 @@ describe('a batch', () => {
     'that is sent again is REPEATED, whole or in part, one beyond the watermark is a GAP',
     async () => {
       const at = { topic: 'again', partition: 0 };
-      const layout = layoutDigest(
-        await ledger.openPartition('s', at, {
-          partitions: 2,
-          older: 0,
-          lanes: LANES,
-          keyExpressionDigest: '',
-        }),
-      );
+      const layout = await opened(ledger, at);
       const first = batch(at.topic, layout, -1n, [0n, 1n]);
       await ledger.submitBatch(...first);
       await expect(ledger.submitBatch(...first)).rejects.toMatchObject({ code: 'REPEATED' });
@@ -194,14 +187,7 @@ describe('a batch', () => {
     'of two that read one watermark, the second is committed as invalid',
     async () => {
       const at = { topic: 'twins', partition: 0 };
-      const layout = layoutDigest(
-        await ledger.openPartition('s', at, {
-          partitions: 2,
-          older: 0,
-          lanes: LANES,
-          keyExpressionDigest: '',
-        }),
-      );
+      const layout = await opened(ledger, at);
       const outcomes = await Promise.allSettled(
         [[0n], [0n, 1n]].map((offsets) =>
           ledger.submitBatch(...batch(at.topic, layout, -1n, offsets)),

@@ -1,15 +1,16 @@
 /** Brings dead letters back to the topic that they came from. */
-import cliProgress from 'cli-progress';
 import { Command } from 'commander';
 import { ShuttleError } from '../../errors.ts';
 import { LEFT, type Left, type LeftReason, type ReplaySummary } from '../../letters/replay.ts';
 import type { Selection } from '../../letters/selection.ts';
-import { EXIT_FINDINGS, EXIT_OK, type Io } from '../io.ts';
+import { startBar } from '../bar.ts';
+import { EXIT_FINDINGS, EXIT_OK } from '../io.ts';
 import { type Cli, define, type Session, wholeOption } from '../session.ts';
 import { counted, grouped, plainJson } from '../text.ts';
 import { addSelection, placeOf, selectionOf, sourcesOf } from './letter-options.ts';
 
 const TOLD_DEFAULT = 100;
+const BAR = 'replay {bar} {percentage}%  {replayed} replayed  {duration_formatted}';
 
 export function replayCommand(cli: Cli): Command {
   const command = new Command('replay')
@@ -79,7 +80,7 @@ async function replayAll(
   const { io, json, options } = session;
   const [dryRun, force] = [options.dryRun === true, options.force === true];
   const signal = io.stopRequest();
-  const bar = json || !io.stderr.isTTY ? null : createBar(io);
+  const bar = json || !io.stderr.isTTY ? null : startBar(io.stderr, BAR, { replayed: '0' });
   const told: (Left & { readonly source: string })[] = [];
   let sum = NOTHING;
   // Should it fail, what was replayed by then is told.
@@ -91,7 +92,7 @@ async function replayAll(
         void (told.length < toldMax ? told.push({ ...left, source }) : 0);
       const onProgress = (replayed: number, walked: number, total: number) => {
         replayedNow = replayed;
-        bar?.show(sum.replayed + replayed, walked, total);
+        bar?.show(walked, total, { replayed: grouped(sum.replayed + replayed) });
       };
       const request = { source, selection, force, dryRun, onLeft, onProgress };
       sum = add(sum, await session.shuttle().replay(request, signal));
@@ -119,29 +120,6 @@ function add(a: Summary, b: Summary): Summary {
     left,
     leftCount: a.leftCount + b.leftCount,
     stopped: a.stopped || b.stopped,
-  };
-}
-
-function createBar(io: Io) {
-  const bar = new cliProgress.SingleBar(
-    {
-      format: 'replay {bar} {percentage}%  {replayed} replayed  {duration_formatted}',
-      stream: io.stderr as unknown as NodeJS.WritableStream,
-      hideCursor: true,
-      clearOnComplete: true,
-      barsize: 30,
-      // The process's own signal handling stops in order; the bar must not exit before it.
-      gracefulExit: false,
-    },
-    cliProgress.Presets.shades_classic,
-  );
-  bar.start(1, 0, { replayed: '0' });
-  return {
-    show: (replayed: number, walked: number, total: number): void => {
-      bar.setTotal(Math.max(1, total));
-      bar.update(walked, { replayed: grouped(replayed) });
-    },
-    stop: () => bar.stop(),
   };
 }
 

@@ -1,13 +1,14 @@
 /** Compares the source topic, the ledger and the blocks topic. */
-import cliProgress from 'cli-progress';
 import { Command } from 'commander';
 import { FINDINGS, type Finding, type FindingKind } from '../../reconcile/findings.ts';
 import type { ReconcileSummary } from '../../reconcile/reconcile.ts';
-import { EXIT_FINDINGS, EXIT_OK, type Io } from '../io.ts';
+import { startBar } from '../bar.ts';
+import { EXIT_FINDINGS, EXIT_OK } from '../io.ts';
 import { type Cli, define, type Session, wholeOption } from '../session.ts';
 import { counted, grouped, plainJson } from '../text.ts';
 
 const TOLD_DEFAULT = 100;
+const BAR = 'reconcile {bar} {percentage}%  {value}/{total} blocks  {duration_formatted}';
 
 export function reconcileCommand(cli: Cli): Command {
   const command = new Command('reconcile')
@@ -19,7 +20,7 @@ export function reconcileCommand(cli: Cli): Command {
   return define(cli, command, { once: false, quiet: true }, async (session) => {
     const { io, json, options } = session;
     const told: Finding[] = [];
-    const bar = json || !io.stderr.isTTY ? null : createBar(io);
+    const bar = json || !io.stderr.isTTY ? null : startBar(io.stderr, BAR);
     const shuttle = session.shuttle();
     const startedMs = shuttle.clock.now();
     const summary = await shuttle
@@ -39,28 +40,6 @@ export function reconcileCommand(cli: Cli): Command {
     report(session, told, { ...summary, durationMs });
     return summary.findingCount === 0 ? EXIT_OK : EXIT_FINDINGS;
   });
-}
-
-function createBar(io: Io) {
-  const bar = new cliProgress.SingleBar(
-    {
-      format: 'reconcile {bar} {percentage}%  {value}/{total} blocks  {duration_formatted}',
-      stream: io.stderr as unknown as NodeJS.WritableStream,
-      hideCursor: true,
-      clearOnComplete: true,
-      barsize: 30,
-      gracefulExit: false,
-    },
-    cliProgress.Presets.shades_classic,
-  );
-  bar.start(1, 0);
-  return {
-    show: (done: number, total: number): void => {
-      bar.setTotal(Math.max(1, total));
-      bar.update(done);
-    },
-    stop: () => bar.stop(),
-  };
 }
 
 function report(
