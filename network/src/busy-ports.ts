@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { NetworkError } from './errors.ts';
 import { describeProcess } from './process-identity.ts';
 
@@ -25,13 +25,28 @@ export async function requireFreePorts(wanted: readonly WantedPort[]): Promise<v
   throw new NetworkError('PORT_BUSY', sentences.join(' '));
 }
 
-/** True if something could listen on this port of the loopback interface now. */
+/**
+ * True if something could listen on this port of the loopback interface now. It tries to, so a
+ * process that wants the port just then ends: for one that starts, ask `isListening`.
+ */
 export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));
     server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
       server.close(() => resolve(true));
+    });
+  });
+}
+
+/** True if a process accepts connections on this port of the loopback interface. */
+export function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
     });
   });
 }

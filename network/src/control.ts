@@ -1,4 +1,4 @@
-import { isFree } from './busy-ports.ts';
+import { isListening } from './busy-ports.ts';
 import { describeNetwork } from './describe.ts';
 import { NetworkError } from './errors.ts';
 import { createLayout, networkDir } from './layout.ts';
@@ -55,8 +55,8 @@ export async function startProcess(dir: string, name: string): Promise<void> {
     await context.start(spec);
     await waitFor(
       async () => {
-        const free = await Promise.all(spec.ports.map(({ port }) => isFree(port)));
-        return free.includes(true) ? undefined : true;
+        const listening = await Promise.all(spec.ports.map(({ port }) => isListening(port)));
+        return listening.includes(false) ? undefined : true;
       },
       {
         what: name,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { isFree } from './busy-ports.ts';
+import { isListening } from './busy-ports.ts';
 import {
   type ChaincodeOptions,
   type ChaincodeSource,
@@ -174,7 +174,7 @@ async function commitOnBoth(
 /** The first ordering node that listens, wherever it runs. */
 function listeningOrderer(context: NetworkContext): Promise<Orderer> {
   const probe = async (): Promise<Orderer | undefined> => {
-    for (const each of context.topology.orderers) if (!(await isFree(each.port))) return each;
+    for (const each of context.topology.orderers) if (await isListening(each.port)) return each;
     return undefined;
   };
   return waitFor(probe, { what: 'An ordering node', deadlineMs: LEDGER_DEADLINE_MS });
@@ -220,7 +220,7 @@ async function serve(context: NetworkContext, chaincode: DeployedChaincode): Pro
 }
 
 async function awaitListening(context: NetworkContext, name: string, port: number): Promise<void> {
-  await waitFor(async () => ((await isFree(port)) ? undefined : true), {
+  await waitFor(async () => ((await isListening(port)) ? true : undefined), {
     what: name,
     deadlineMs: READY_DEADLINE_MS,
     giveUp: () => context.requireUp(name),
