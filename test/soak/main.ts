@@ -35,7 +35,7 @@ const SAMPLE_MS = 5_000;
 /** Nothing is killed in the first minute, in which the bridges warm up, and in the last. */
 const QUIET_MS = MINUTE_MS;
 const DRAIN_PATIENCE_MS = 10 * MINUTE_MS;
-const PORT_OFFSET = 15_650;
+const PORT_OFFSET = 15_350;
 
 const { values } = parseArgs({
   options: {
