@@ -70,3 +70,6 @@ export const BLOCK_BYTES_MAX_DEFAULT = 10 * 1024 * 1024;
 /** Kafka transactions of a replay. One that was killed holds the source's readers up so long. */
 export const REPLAY_TRANSACTION_TIMEOUT_MS = 30_000;
 export const REPLAY_DEADLINE_MS = 20_000;
+
+/** Identifiers of things, in UTF-16 units; the longest key of GS1 takes some 200 as a URI. */
+export const IDENTIFIER_LENGTH_MAX = 2_048;

@@ -11,6 +11,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'values.ts': 0,
   'limits.ts': 0,
   'errors.ts': 0,
+  'similar.ts': 0,
   clean: 1,
   batch: 1,
   block: 1,
