@@ -73,3 +73,8 @@ export const REPLAY_DEADLINE_MS = 20_000;
 
 /** Identifiers of things, in UTF-16 units; the longest key of GS1 takes some 200 as a URI. */
 export const IDENTIFIER_LENGTH_MAX = 2_048;
+
+/** Values in one EPCIS event or header; checking takes memory for each that is wrong. */
+export const EPCIS_VALUES_MAX = 100_000;
+/** So many findings of one EPCIS document are told; one that is another format has thousands. */
+export const EPCIS_FINDINGS_MAX = 50;
