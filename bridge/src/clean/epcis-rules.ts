@@ -102,7 +102,7 @@ export function ruleFindings(type: EventType, event: Event): Finding[] {
   return [...own, ...quantityFindings(event)];
 }
 
-const INSTANT = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(?:Z|[+-](\d\d):(\d\d))$/;
+const INSTANT = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:Z|[+-](\d\d):(\d\d))$/;
 
 /** Whether a text is an instant that there is: with a time zone, and a day that its month has. */
 export function isInstant(text: string): boolean {

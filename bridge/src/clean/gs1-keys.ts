@@ -245,6 +245,9 @@ function identityOf(
 
 /** Undefined for what is not percent-encoded UTF-8. */
 export function percentDecoded(text: string): string | undefined {
+  if (!text.includes('%')) {
+    return text;
+  }
   try {
     return decodeURIComponent(text);
   } catch {
