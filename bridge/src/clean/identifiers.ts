@@ -47,7 +47,8 @@ const CANONICAL_STEM = `https://${CANONICAL_HOST}`;
 
 /**
  * The canonical form of an identifier, or why it cannot have one. Never throws, and takes some
- * microseconds, hostile texts below a millisecond. The canonical form of a canonical form is itself.
+ * microseconds, hostile texts below a millisecond. The canonical form of a canonical form is
+ * itself.
  */
 export function canonicalIdentifier(text: string, options: CanonicalOptions = {}): Identifier {
   if (text.length > IDENTIFIER_LENGTH_MAX) {
