@@ -11,6 +11,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'values.ts': 0,
   'limits.ts': 0,
   'errors.ts': 0,
+  'similar.ts': 0,
   clean: 1,
   batch: 1,
   block: 1,
@@ -55,6 +56,10 @@ const LIBRARIES: Readonly<Record<string, string>> = {
   fastify: 'http',
   commander: 'cli',
   'cli-progress': 'cli',
+  ajv: 'clean',
+  'csv-parse': 'clean',
+  jsonata: 'clean',
+  luxon: 'clean',
 };
 
 /** What code on ports alone may have of Node: nothing that reaches outside the process. */

@@ -13,9 +13,9 @@ import {
   type Node,
   parseDocument,
 } from 'yaml';
+import { similarName } from '../similar.ts';
 import { readConfigured } from './files.ts';
 import { environmentName, findSetting, GROUPS, SETTINGS, type Setting } from './settings.ts';
-import { similarName } from './similar.ts';
 
 /** One value of one setting as somebody gave it. */
 export interface Given {
