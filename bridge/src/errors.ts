@@ -71,6 +71,20 @@ export const ERRORS = {
     2,
     'Let the producers use gzip, snappy, lz4 or zstd.',
   ),
+  RULES_INVALID: kind(
+    'A rule file is not valid.',
+    'none',
+    'never',
+    2,
+    'Correct the lines named above; docs/cleaning.md shows what a rule file may say.',
+  ),
+  INPUT_INVALID: kind(
+    'The file to clean cannot be read as what it is said to be.',
+    'none',
+    'never',
+    2,
+    'Check the format in the rules, and the start of the file.',
+  ),
   // Unreachable
   KAFKA_UNREACHABLE: kind(
     'No Kafka broker answers.',

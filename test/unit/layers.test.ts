@@ -57,6 +57,10 @@ const LIBRARIES: Readonly<Record<string, string>> = {
   fastify: 'http',
   commander: 'cli',
   'cli-progress': 'cli',
+  ajv: 'clean',
+  'csv-parse': 'clean',
+  jsonata: 'clean',
+  luxon: 'clean',
 };
 
 /** What code on ports alone may have of Node: nothing that reaches outside the process. */

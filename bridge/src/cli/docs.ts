@@ -1,6 +1,7 @@
 /** Pages of docs/ that are generated, so that they say what the code does; a test compares. */
 import { RECORD_REFUSALS } from '@shuttle/chaincode/wire';
 import type { Command } from 'commander';
+import { CLEAN_REFUSALS } from '../clean/refusal.ts';
 import { environmentName, GROUPS, SETTINGS, type Setting } from '../config/settings.ts';
 import { CARRY_REFUSALS, ERRORS, type ErrorKind } from '../errors.ts';
 import type { Io } from './io.ts';
@@ -116,6 +117,15 @@ function errorsPage(): string {
     '|---|---|---|',
     ...Object.entries(CARRY_REFUSALS).map(([code, text]) => `| \`${code}\` | bridge | ${text} |`),
     ...Object.entries(RECORD_REFUSALS).map(([code, text]) => `| \`${code}\` | ledger | ${text} |`),
+    '',
+    '## Raw records that are not cleaned',
+    '',
+    '`shuttle clean` refuses a raw record as a whole, with the rule that refused, one of these',
+    'codes and a sentence: [cleaning.md](cleaning.md).',
+    '',
+    '| code | what it says |',
+    '|---|---|',
+    ...Object.entries(CLEAN_REFUSALS).map(([code, text]) => `| \`${code}\` | ${text} |`),
     '',
   ].join('\n');
 }

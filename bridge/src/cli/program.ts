@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ShuttleError, toShuttleError } from '../errors.ts';
 import { claimCommand, claimsCommand } from './commands/claims.ts';
+import { cleanCommand } from './commands/clean.ts';
 import { configCommand } from './commands/config.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
 import { getDataCommand } from './commands/get-data.ts';
@@ -69,6 +70,7 @@ export function createProgram(cli: Cli): Command {
     offsetsCommand(cli),
     relaneCommand(cli),
     deadLettersCommand(cli),
+    cleanCommand(cli),
     configCommand(cli),
   ];
   for (const command of commands) {

@@ -1,0 +1,191 @@
+/** One raw record to cleaned documents, or the reason why not: a pure function of both. */
+import { checkKey } from '@shuttle/chaincode/documents';
+import { DOCUMENT_BYTES_MAX, RECORD_REFUSALS } from '@shuttle/chaincode/wire';
+import type { CompiledRules, CompiledStep } from './compile.ts';
+import type { JsonObject } from './json.ts';
+import { writeNew } from './members.ts';
+import { DOCUMENTS_MAX, parseDocuments } from './parse.ts';
+import { type CleanRefusalCode, type Refusal, RefusedError } from './refusal.ts';
+import type { Format } from './rules.ts';
+import type { RawRecord, StepResult } from './step.ts';
+
+export interface CleanedDocument {
+  readonly key: Uint8Array;
+  /** Null deletes the key. */
+  readonly value: Uint8Array | null;
+}
+
+/** What a rule made of one document: `after` holds several when it was split. */
+export interface TraceEntry {
+  readonly rule: string;
+  readonly kind: string;
+  readonly before: JsonObject | null;
+  readonly after: readonly JsonObject[];
+}
+
+export type Cleaned =
+  | { readonly documents: readonly CleanedDocument[]; readonly refused: null }
+  | { readonly documents: null; readonly refused: Refusal };
+
+export interface Cleaner {
+  /**
+   * All documents of the record, or none: a record is refused as a whole. Rejects for
+   * defects of the cleaning only.
+   *
+   * @param onTrace - told what each rule did, in order
+   */
+  clean(raw: RawRecord, onTrace?: (entry: TraceEntry) => void): Promise<Cleaned>;
+  /** The same for documents that are read already; `raw` gives key and timestamp. */
+  cleanParsed(
+    read: () => readonly JsonObject[],
+    raw: RawRecord,
+    onTrace?: (entry: TraceEntry) => void,
+  ): Promise<Cleaned>;
+}
+
+/** Bytes of a raw record beyond which it is refused unread. */
+export const RECORD_BYTES_MAX = 64 * 1024 * 1024;
+
+type OnTrace = ((entry: TraceEntry) => void) | undefined;
+
+/** @param format - what a record's bytes are, where the rules do not say it */
+export function createCleaner(rules: CompiledRules, format: Format): Cleaner {
+  const own = rules.format ?? format;
+  const cleaner: Cleaner = {
+    async clean(raw, onTrace) {
+      const { key, value } = raw;
+      if (value === null && key !== null && rules.deletes === 'pass') {
+        return { documents: [{ key, value: null }], refused: null };
+      }
+      return await cleaner.cleanParsed(() => parseDocuments(bytesOf(value), own), raw, onTrace);
+    },
+    async cleanParsed(read, raw, onTrace) {
+      const place = { rule: 'format', item: 0, isOne: true };
+      try {
+        const parsed = read();
+        place.isOne = parsed.length === 1;
+        const documents: CleanedDocument[] = [];
+        for (const [item, document] of parsed.entries()) {
+          place.item = item;
+          onTrace?.({ rule: 'format', kind: own.kind, before: null, after: [copy(document)] });
+          for (const done of await runSteps(rules, document, raw, place, onTrace)) {
+            documents.push(await finish(rules, done, raw, place));
+          }
+          checkCount(documents.length);
+        }
+        return { documents, refused: null };
+      } catch (error) {
+        return { documents: null, refused: refusalOf(error, place) };
+      }
+    },
+  };
+  return cleaner;
+}
+
+/** Where the cleaning is, for the refusal. */
+interface Place {
+  rule: string;
+  item: number;
+  isOne: boolean;
+}
+
+function bytesOf(value: Uint8Array | null): Uint8Array {
+  if (value === null) {
+    throw new RefusedError('VALUE_MISSING', 'The record has no value.');
+  }
+  if (value.length > RECORD_BYTES_MAX) {
+    const sentence = `The record has ${value.length} bytes; ${RECORD_BYTES_MAX} are the limit.`;
+    throw new RefusedError('RECORD_TOO_LARGE', sentence);
+  }
+  return value;
+}
+
+async function runSteps(
+  rules: CompiledRules,
+  document: JsonObject,
+  raw: RawRecord,
+  place: Place,
+  onTrace: OnTrace,
+): Promise<readonly JsonObject[]> {
+  let documents: readonly JsonObject[] = [document];
+  for (const step of rules.steps) {
+    place.rule = step.rule;
+    const next: JsonObject[] = [];
+    for (const one of documents) {
+      const after = await runStep(step, one, raw, onTrace);
+      next.push(...after);
+      checkCount(next.length);
+    }
+    documents = next;
+  }
+  return documents;
+}
+
+async function runStep(
+  { rule, kind, run }: CompiledStep,
+  document: JsonObject,
+  raw: RawRecord,
+  onTrace: OnTrace,
+): Promise<readonly JsonObject[]> {
+  const before = onTrace === undefined ? null : copy(document);
+  const result = run(document, raw);
+  const made: StepResult = result instanceof Promise ? await result : (result as StepResult);
+  const after = Array.isArray(made) ? (made as JsonObject[]) : [made as JsonObject];
+  onTrace?.({ rule, kind, before, after: after.map(copy) });
+  return after;
+}
+
+async function finish(
+  { name, version, madeBy, findKey }: CompiledRules,
+  document: JsonObject,
+  raw: RawRecord,
+  place: Place,
+): Promise<CleanedDocument> {
+  place.rule = 'key';
+  const key = findKey === null ? raw.key : keyBytes(await findKey(document, raw));
+  if (key === null) {
+    const sentence = 'The rules name no key, and the record has none.';
+    throw new RefusedError('KEY_MISSING', sentence);
+  }
+  const fault = checkKey(key);
+  if (fault !== null) {
+    throw new RefusedError('KEY_INVALID', RECORD_REFUSALS[fault]);
+  }
+  place.rule = 'madeBy';
+  writeNew(document, madeBy, { rules: name, version }, `/${madeBy}`);
+  const value = Buffer.from(JSON.stringify(document));
+  if (value.length > DOCUMENT_BYTES_MAX) {
+    throw new RefusedError('RECORD_TOO_LARGE', RECORD_REFUSALS.VALUE_TOO_LARGE);
+  }
+  return { key, value };
+}
+
+function keyBytes(text: string): Uint8Array {
+  if (/\p{Surrogate}/u.test(text)) {
+    throw new RefusedError('KEY_INVALID', RECORD_REFUSALS.KEY_NOT_UTF8);
+  }
+  return Buffer.from(text);
+}
+
+function checkCount(count: number): void {
+  if (count > DOCUMENTS_MAX) {
+    const sentence = `The record makes more than ${DOCUMENTS_MAX} documents.`;
+    throw new RefusedError('DOCUMENTS_TOO_MANY', sentence);
+  }
+}
+
+function refusalOf(error: unknown, { rule, item, isOne }: Place): Refusal {
+  if (!(error instanceof RefusedError)) {
+    throw error;
+  }
+  const code: CleanRefusalCode = error.code;
+  return {
+    rule,
+    code,
+    sentence: error.message,
+    ...(error.pointer === undefined ? {} : { pointer: error.pointer }),
+    ...(isOne ? {} : { item }),
+  };
+}
+
+const copy = (document: JsonObject): JsonObject => structuredClone(document);

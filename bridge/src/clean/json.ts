@@ -1,0 +1,134 @@
+/** JSON as documents are made of it, read without a silent change. */
+import { RefusedError } from './refusal.ts';
+
+export type Json = null | boolean | number | string | Json[] | JsonObject;
+
+export interface JsonObject {
+  [name: string]: Json;
+}
+
+/** Objects and lists inside each other; deeper ones are refused, as nobody writes them by hand. */
+export const NESTING_MAX = 64;
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Reads JSON text, and refuses what a JavaScript value cannot hold as it stands: repeated members,
+ * of which only the last would stay, and numbers that would be rounded.
+ *
+ * @throws RefusedError JSON_INVALID, JSON_AMBIGUOUS, NESTING_TOO_DEEP, NUMBER_INEXACT
+ */
+export function readJson(text: string): Json {
+  let value: Json;
+  try {
+    value = JSON.parse(text) as Json;
+  } catch (cause) {
+    const position = /position (\d+)/.exec(String(cause))?.[1];
+    const where = position === undefined ? '' : `, from character ${Number(position) + 1} on`;
+    throw new RefusedError('JSON_INVALID', `The text is not JSON${where}.`);
+  }
+  checkTokens(text);
+  return value;
+}
+
+const TOKEN = /["{}[\]]|-?\d[\d.eE+-]*/g;
+
+function checkTokens(text: string): void {
+  const open: (Set<string> | null)[] = [];
+  TOKEN.lastIndex = 0;
+  for (let match = TOKEN.exec(text); match !== null; match = TOKEN.exec(text)) {
+    const [token] = match;
+    if (token === '{' || token === '[') {
+      open.push(token === '{' ? new Set() : null);
+      checkDepth(open.length);
+    } else if (token === '}' || token === ']') {
+      open.pop();
+    } else if (token === '"') {
+      TOKEN.lastIndex = checkString(text, match.index, open.at(-1));
+    } else {
+      checkNumber(token);
+    }
+  }
+}
+
+/** Checks the string that starts at `at`, if it is a name. @returns the index behind it */
+function checkString(text: string, at: number, names: Set<string> | null | undefined): number {
+  const end = stringEnd(text, at);
+  if (isName(text, end)) {
+    checkName(text.slice(at, end), names);
+  }
+  return end;
+}
+
+/** The index behind the string that starts at `at`. */
+function stringEnd(text: string, at: number): number {
+  let end = at + 1;
+  while (text[end] !== '"') {
+    end += text[end] === '\\' ? 2 : 1;
+  }
+  return end + 1;
+}
+
+/** Whether a colon follows, which only the names of members have behind them. */
+function isName(text: string, end: number): boolean {
+  let at = end;
+  while (' \t\n\r'.includes(text[at] ?? '.')) {
+    at++;
+  }
+  return text[at] === ':';
+}
+
+function checkDepth(depth: number): void {
+  if (depth > NESTING_MAX) {
+    const sentence = `Objects and lists are nested more than ${NESTING_MAX} deep.`;
+    throw new RefusedError('NESTING_TOO_DEEP', sentence);
+  }
+}
+
+function checkName(quoted: string, names: Set<string> | null | undefined): void {
+  const name = JSON.parse(quoted) as string;
+  if (names?.has(name) === true || name === '__proto__') {
+    const why = name === '__proto__' ? 'has a name that no document may use' : 'stands twice';
+    throw new RefusedError('JSON_AMBIGUOUS', `The member ${shown(name)} ${why}.`);
+  }
+  names?.add(name);
+}
+
+function checkNumber(token: string): void {
+  if (token.length < 16 && !/[eE]/.test(token)) {
+    return;
+  }
+  if (!isExact(token)) {
+    const sentence = `The number ${shown(token)} has more digits than can be kept.`;
+    throw new RefusedError('NUMBER_INEXACT', sentence);
+  }
+}
+
+/** Whether the text of a number and the number that JavaScript makes of it are the same. */
+export function isExact(token: string): boolean {
+  const value = Number(token);
+  return Number.isFinite(value) && plainDigits(token) === plainDigits(String(value));
+}
+
+/** Sign, digits without zeros at either end, and the power of ten behind them. */
+function plainDigits(token: string): string {
+  const [, sign, whole = '', fraction = '', exponent = '0'] =
+    /^(-?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/.exec(token) ?? [];
+  const digits = `${whole}${fraction}`.replace(/^0+/, '');
+  const kept = digits.replace(/0+$/, '');
+  if (kept === '') {
+    return '0';
+  }
+  const power = Number(exponent) - fraction.length + digits.length - kept.length;
+  return `${sign}${kept}e${power}`;
+}
+
+const SHOWN_MAX = 80;
+
+/** A value as a sentence quotes it: bounded, in JSON. */
+export function shown(value: Json | undefined): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}...` : text;
+}

@@ -1,0 +1,107 @@
+/** The documents that a raw record's bytes hold. */
+import { type CsvRow, createCsvRows } from './csv.ts';
+import { isObject, type Json, type JsonObject, readJson } from './json.ts';
+import { RefusedError } from './refusal.ts';
+import type { Format } from './rules.ts';
+import { readUtf8 } from './utf8.ts';
+
+/** A record with more documents is refused, so that what one record costs stays bounded. */
+export const DOCUMENTS_MAX = 10_000;
+
+/** @throws RefusedError */
+export function parseDocuments(bytes: Uint8Array, format: Format): JsonObject[] {
+  switch (format.kind) {
+    case 'json':
+      return [parseObject(readUtf8(bytes))];
+    case 'jsonl':
+      return bounded(
+        readUtf8(bytes)
+          .split(/\r\n|\n|\r/)
+          .filter((line) => line.trim() !== ''),
+      ).map(parseObject);
+    case 'csv':
+    case 'tsv':
+      return parseRows(bytes, format);
+  }
+}
+
+/** @throws RefusedError */
+export function parseObject(text: string): JsonObject {
+  const value: Json = readJson(text);
+  if (!isObject(value)) {
+    throw new RefusedError('DOCUMENT_INVALID', 'The JSON text is not an object.');
+  }
+  return value;
+}
+
+function parseRows(bytes: Uint8Array, format: Format): JsonObject[] {
+  const rows = createCsvRows(csvOptions(format)).push(bytes, true);
+  const [first, ...others] = rows;
+  const named = format.columns;
+  if (named === undefined && first === undefined) {
+    throw new RefusedError('CSV_INVALID', 'There is no line that names the columns.');
+  }
+  const columns = named ?? (first === undefined ? [] : readColumns(first));
+  return bounded(named === undefined ? others : rows).map((row) => inRow(row, columns));
+}
+
+function bounded<T>(items: readonly T[]): readonly T[] {
+  if (items.length > DOCUMENTS_MAX) {
+    const sentence = `The record holds ${items.length} documents; ${DOCUMENTS_MAX} are the limit.`;
+    throw new RefusedError('DOCUMENTS_TOO_MANY', sentence);
+  }
+  return items;
+}
+
+export function csvOptions(format: Format) {
+  const delimiter = format.delimiter ?? (format.kind === 'tsv' ? '\t' : ',');
+  return { delimiter, quote: format.quote ?? '"' };
+}
+
+/** The names of the columns. @throws RefusedError CSV_INVALID, ENCODING_INVALID */
+export function readColumns(row: CsvRow): string[] {
+  const columns = cellsOf(row).map((cell) => readUtf8(cell));
+  const repeated = columns.find((name, index) => columns.indexOf(name) !== index);
+  if (repeated !== undefined || columns.includes('') || columns.includes('__proto__')) {
+    const what = repeated === undefined ? 'a column has no name' : `"${repeated}" stands twice`;
+    throw new RefusedError('CSV_INVALID', `Line ${row.line} names the columns, and ${what}.`);
+  }
+  return columns;
+}
+
+/** A row of several: its line is in the sentence. */
+function inRow(row: CsvRow, columns: readonly string[]): JsonObject {
+  return prefixed(`Line ${row.line}: `, () => rowDocument(row, columns));
+}
+
+/** @throws RefusedError CSV_INVALID, ENCODING_INVALID; it does not tell the line */
+export function rowDocument(row: CsvRow, columns: readonly string[]): JsonObject {
+  const cells = cellsOf(row);
+  if (cells.length !== columns.length) {
+    const sentence = `The row has ${cells.length} of ${columns.length} cells.`;
+    throw new RefusedError('CSV_INVALID', sentence);
+  }
+  const document: JsonObject = {};
+  for (const [index, name] of columns.entries()) {
+    const cell = cells[index] ?? new Uint8Array();
+    document[name] = prefixed(`Column "${name}": `, () => readUtf8(cell));
+  }
+  return document;
+}
+
+function prefixed<T>(prefix: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof RefusedError
+      ? new RefusedError(error.code, `${prefix}${error.message}`, error.pointer)
+      : error;
+  }
+}
+
+function cellsOf({ cells, problem }: CsvRow): readonly Uint8Array[] {
+  if (cells === null) {
+    throw new RefusedError('CSV_INVALID', problem ?? 'The row cannot be read.');
+  }
+  return cells;
+}

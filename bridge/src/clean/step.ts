@@ -1,0 +1,58 @@
+/** What a kind of rule is made of; a new kind is one of these in the table of kinds.ts. */
+import type { RecordHeader } from '../values.ts';
+import type { JsonObject } from './json.ts';
+
+/** A record as it came; `timestamp` in ms since the epoch, the only clock that the rules know. */
+export interface RawRecord {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly RecordHeader[];
+  readonly timestamp: number;
+}
+
+/** Documents that stand for the one that the step was given; it may change that one in place. */
+export type StepResult = JsonObject | readonly JsonObject[];
+
+/** @throws RefusedError */
+export type Step = (document: JsonObject, raw: RawRecord) => StepResult | Promise<StepResult>;
+
+/** Something that is wrong in a rule file. */
+export interface RuleProblem {
+  /** Members and positions on the way to it. */
+  readonly path: readonly (string | number)[];
+  readonly sentence: string;
+}
+
+/** Notes a problem below the rule's own settings. */
+export type Report = (path: readonly (string | number)[], sentence: string) => void;
+
+export interface StepKind<Settings = never> {
+  /** One line for people. */
+  readonly about: string;
+  /** JSON Schema of its settings; `description` completes "... is not ...". */
+  readonly schema: Readonly<Record<string, unknown>>;
+  /** Called once, with settings that fit the schema. */
+  readonly compile: (settings: Settings, report: Report) => Step;
+}
+
+/** JSON Schema of settings with these members and no others. */
+export function settings(
+  properties: Readonly<Record<string, unknown>>,
+  required: readonly string[],
+): Readonly<Record<string, unknown>> {
+  return { type: 'object', additionalProperties: false, properties, required };
+}
+
+/** A regular expression of a rule file; null, and a report, when it is none. */
+export function compilePattern(
+  source: string,
+  path: readonly (string | number)[],
+  report: Report,
+): RegExp | null {
+  try {
+    return new RegExp(source, 'u');
+  } catch {
+    report(path, `${JSON.stringify(source)} is not a regular expression`);
+    return null;
+  }
+}
