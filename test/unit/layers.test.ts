@@ -42,7 +42,6 @@ const SHARED_IN_LAYER = ['block'];
 
 /** Each library is known in one folder only, so that replacing it is the work of one folder. */
 const LIBRARIES: Readonly<Record<string, string>> = {
-  ajv: 'clean',
   kafkajs: 'kafka',
   fzstd: 'kafka',
   lz4js: 'kafka',

@@ -1,6 +1,7 @@
 /** All kinds of rules. */
 import type { StepKind } from './step.ts';
 import { dates } from './steps/dates.ts';
+import { epcis, identifiers, vocabulary } from './steps/gs1.ts';
 import { map } from './steps/map.ts';
 import { nulls } from './steps/nulls.ts';
 import { numbers } from './steps/numbers.ts';
@@ -20,6 +21,9 @@ export const KINDS: Readonly<Record<string, StepKind>> = {
   booleans,
   enumerations,
   lookups,
+  identifiers,
+  vocabulary,
+  epcis,
   map,
   plausibility,
   validate,

@@ -20,6 +20,7 @@ export const CLEAN_REFUSALS = {
   NUMBER_INEXACT: 'A number has more digits than can be kept.',
   BOOLEAN_UNKNOWN: 'A text is among neither the true nor the false ones.',
   WORD_UNKNOWN: 'A text is not in the list or table of the rule.',
+  IDENTIFIER_INVALID: 'A text is no identifier as GS1 writes them.',
   IMPLAUSIBLE: 'Values contradict each other, or the time of the record.',
   SCHEMA_VIOLATED: 'The document does not fit the schema.',
   EXPRESSION_FAILED: 'An expression failed, or gave nothing that can be used.',

@@ -103,6 +103,8 @@ const VOCABULARIES = {
 
 export type VocabularyName = keyof typeof VOCABULARIES;
 
+export const VOCABULARY_NAMES = Object.keys(VOCABULARIES) as readonly VocabularyName[];
+
 export type Term =
   /** A word of the vocabulary. */
   | { readonly kind: 'known'; readonly term: string }
@@ -142,8 +144,7 @@ export function termsOf(vocabulary: VocabularyName): readonly string[] {
 
 /** Which vocabulary of CBV a URI says it is of. */
 function ownerOf(text: string): VocabularyName | undefined {
-  const names = Object.keys(VOCABULARIES) as VocabularyName[];
-  return names.find(
+  return VOCABULARY_NAMES.find(
     (name) =>
       VOCABULARIES[name].stems !== GS1_VOC &&
       VOCABULARIES[name].stems.some((stem) => text.startsWith(stem)),
