@@ -57,15 +57,21 @@ export function splitMember(member: string): readonly string[] {
     : [member];
 }
 
-function slotOf(holder: JsonObject, name: string, above: string): Slot {
-  return {
-    holder,
-    name,
-    // Needed for refusals only, and every member of every record has one.
-    get pointer() {
-      return pointerTo(above, name);
-    },
-  };
+/** Every member of every record has one; its pointer is for refusals only. */
+class MemberSlot implements Slot {
+  readonly holder: JsonObject;
+  readonly name: string;
+  readonly #above: string;
+
+  constructor(holder: JsonObject, name: string, above: string) {
+    this.holder = holder;
+    this.name = name;
+    this.#above = above;
+  }
+
+  get pointer(): string {
+    return pointerTo(this.#above, this.name);
+  }
 }
 
 function addSlotsOf(document: JsonObject, path: readonly string[], found: Slot[]): void {
@@ -83,7 +89,7 @@ function addSlotsOf(document: JsonObject, path: readonly string[], found: Slot[]
   }
   for (const { value, pointer } of places) {
     if (isObject(value) && Object.hasOwn(value, name)) {
-      found.push(slotOf(value, name, pointer));
+      found.push(new MemberSlot(value, name, pointer));
     }
   }
 }
@@ -100,7 +106,7 @@ function addSlots(value: Json[] | JsonObject, above: string, found: Slot[]): voi
   const holder = Array.isArray(value) ? null : value;
   for (const [name, inner] of Object.entries(value) as [string, Json][]) {
     if (holder !== null) {
-      found.push(slotOf(holder, name, above));
+      found.push(new MemberSlot(holder, name, above));
     }
     if (typeof inner === 'object' && inner !== null) {
       addSlots(inner, pointerTo(above, name), found);
