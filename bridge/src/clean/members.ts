@@ -32,10 +32,20 @@ export const MEMBERS_SCHEMA = {
 /** The members that are there, in the order of the rule. */
 export function compileMembers(members: Members): Select {
   if (members === 'all') {
-    return (document) => allSlots(document, '');
+    return (document) => {
+      const found: Slot[] = [];
+      addSlots(document, '', found);
+      return found;
+    };
   }
   const paths = members.map(splitMember);
-  return (document) => paths.flatMap((path) => slotsOf(document, path));
+  return (document) => {
+    const found: Slot[] = [];
+    for (const path of paths) {
+      addSlotsOf(document, path, found);
+    }
+    return found;
+  };
 }
 
 export function splitMember(member: string): readonly string[] {
@@ -47,7 +57,24 @@ export function splitMember(member: string): readonly string[] {
     : [member];
 }
 
-function slotsOf(document: JsonObject, path: readonly string[]): Slot[] {
+/** Every member of every record has one; its pointer is for refusals only. */
+class MemberSlot implements Slot {
+  readonly holder: JsonObject;
+  readonly name: string;
+  readonly #above: string;
+
+  constructor(holder: JsonObject, name: string, above: string) {
+    this.holder = holder;
+    this.name = name;
+    this.#above = above;
+  }
+
+  get pointer(): string {
+    return pointerTo(this.#above, this.name);
+  }
+}
+
+function addSlotsOf(document: JsonObject, path: readonly string[], found: Slot[]): void {
   const name = path.at(-1) ?? '';
   let places: { readonly value: Json; readonly pointer: string }[] = [
     { value: document, pointer: '' },
@@ -60,11 +87,11 @@ function slotsOf(document: JsonObject, path: readonly string[]): Slot[] {
       })),
     );
   }
-  return places.flatMap(({ value, pointer }) =>
-    isObject(value) && Object.hasOwn(value, name)
-      ? [{ holder: value, name, pointer: pointerTo(pointer, name) }]
-      : [],
-  );
+  for (const { value, pointer } of places) {
+    if (isObject(value) && Object.hasOwn(value, name)) {
+      found.push(new MemberSlot(value, name, pointer));
+    }
+  }
 }
 
 function children(value: Json, part: string): readonly (readonly [string, Json])[] {
@@ -75,16 +102,16 @@ function children(value: Json, part: string): readonly (readonly [string, Json])
   return part === '*' ? entries : entries.filter(([name]) => name === part);
 }
 
-function allSlots(value: Json, pointer: string): Slot[] {
-  if (typeof value !== 'object' || value === null) {
-    return [];
+function addSlots(value: Json[] | JsonObject, above: string, found: Slot[]): void {
+  const holder = Array.isArray(value) ? null : value;
+  for (const [name, inner] of Object.entries(value) as [string, Json][]) {
+    if (holder !== null) {
+      found.push(new MemberSlot(holder, name, above));
+    }
+    if (typeof inner === 'object' && inner !== null) {
+      addSlots(inner, pointerTo(above, name), found);
+    }
   }
-  const own = isObject(value) ? value : null;
-  return Object.entries(value).flatMap(([name, inner]: [string, Json]) => {
-    const at = pointerTo(pointer, name);
-    const below = allSlots(inner, at);
-    return own === null ? below : [{ holder: own, name, pointer: at }, ...below];
-  });
 }
 
 export function pointerTo(pointer: string, name: string): string {

@@ -70,6 +70,15 @@ export interface Violation {
   readonly sentence: string;
 }
 
+/** Unknown words are errors; what is only unusual is not, and nothing is written to the console. */
+const OTHERS = {
+  verbose: true,
+  strictSchema: true,
+  strictTypes: false,
+  strictTuples: false,
+  logger: false,
+} as const;
+
 /**
  * A schema that somebody else wrote. `format` is refused, since what it checks differs from one
  * library to the next; `pattern` says it exactly.
@@ -82,7 +91,7 @@ export function compileOwnSchema(
 ): ((value: Json) => Violation | null) | null {
   let validate: ValidateFunction;
   try {
-    validate = new Ajv2020({ verbose: true, allErrors: false, strict: true }).compile(schema);
+    validate = new Ajv2020(OTHERS).compile(schema);
   } catch (error) {
     report(['schema'], `it is no JSON Schema that can be used: ${(error as Error).message}`);
     return null;

@@ -250,6 +250,13 @@ describe('map', () => {
 describe('plausibility', () => {
   const order = { plausibility: { order: [['ordered', 'sent', 'delivered']] } };
 
+  test('compares a date with a time by whole days, since a date has no zone', async () => {
+    const late = { ordered: '2026-05-03', delivered: '2026-05-02T22:30:00.000Z' };
+    expect(await stepOf(order, late)).toEqual(late);
+    const wrong = { ordered: '2026-05-03', delivered: '2026-05-01T22:30:00.000Z' };
+    expect((await stepRefusal(order, wrong))[0]).toBe('IMPLAUSIBLE');
+  });
+
   test('compares dates by their days, times by their moments, numbers by their values', async () => {
     const fine = [
       { ordered: '2014-05-01', sent: null, delivered: '2014-05-01T00:30:00.000Z' },

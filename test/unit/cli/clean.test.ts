@@ -167,3 +167,86 @@ describe('a rule file', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining('not valid YAML')]);
   });
 });
+
+describe('shuttle clean check', () => {
+  it('lists the rules of a valid file', async () => {
+    const { code, stdout } = await clean('check --rules rules.yaml');
+    expect([code, stdout]).toEqual([
+      0,
+      'rules.yaml is valid: orders 2, 2 rules\n  tidy  trim\n  mode  enumerations\n',
+    ]);
+    const { stdout: json } = await clean('check --rules preset:shipments --json');
+    expect(JSON.parse(json)).toMatchObject({ ok: true, name: 'shipments' });
+  });
+
+  it('tells every problem of another one', async () => {
+    const { code, stderr } = await clean('check --rules wrong.yaml --json');
+    expect([code, JSON.parse(stderr)]).toMatchObject([2, { error: { code: 'RULES_INVALID' } }]);
+  });
+});
+
+describe('shuttle clean explain', () => {
+  it('shows what each rule did to a record, side by side', async () => {
+    const { code, stdout } = await clean('explain --rules rules.yaml --file in.csv --line 2');
+    expect(code).toBe(0);
+    expect(stdout).toMatchInlineSnapshot(`
+"RULE    KIND          MEMBER  BEFORE  AFTER
+format  csv           /id             "1"
+                      /mode           " AIR"
+tidy    trim          /mode   " AIR"  "AIR"
+mode    enumerations  /mode   "AIR"   "Air"
+
+key       1
+document  {"id":"1","mode":"Air","_cleaned":{"rules":"orders","version":2}}
+"
+`);
+  });
+
+  it('tells which rule refused a record, and ends with 1', async () => {
+    const { code, stdout } = await clean('explain --rules rules.yaml --record {"id":1,"mode":"x"}');
+    expect(code).toBe(1);
+    expect(stdout).toContain('Refused by the rule "mode", WORD_UNKNOWN: "x" is not listed.');
+  });
+
+  it('tells the same in JSON', async () => {
+    const { stdout } = await clean('explain --json --rules rules.yaml --file in.csv --line 2');
+    expect(JSON.parse(stdout)).toEqual({
+      steps: [
+        {
+          rule: 'format',
+          kind: 'csv',
+          changes: [
+            [
+              { pointer: '/id', after: '1' },
+              { pointer: '/mode', after: ' AIR' },
+            ],
+          ],
+        },
+        {
+          rule: 'tidy',
+          kind: 'trim',
+          changes: [[{ pointer: '/mode', before: ' AIR', after: 'AIR' }]],
+        },
+        {
+          rule: 'mode',
+          kind: 'enumerations',
+          changes: [[{ pointer: '/mode', before: 'AIR', after: 'Air' }]],
+        },
+      ],
+      documents: [AIR],
+      refused: null,
+    });
+  });
+
+  it.each([
+    ['--rules rules.yaml', 'tell which record'],
+    ['--rules rules.yaml --record {} --file in.csv --line 2', 'tell which record'],
+    ['--rules rules.yaml --file in.csv', 'tell which record'],
+    ['--rules rules.yaml --file in.csv --line 1', 'There is no record at line 1'],
+    ['--rules rules.yaml --file in.csv --line 99', 'There is no record at line 99'],
+    ['--record {}', '--rules is missing'],
+  ])('ends with 2 for %s', async (args, sentence) => {
+    const { code, stderr } = await clean(`explain ${args}`);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(sentence)]);
+  });
+});

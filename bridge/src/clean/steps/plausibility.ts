@@ -96,17 +96,28 @@ interface Placed {
   readonly pointer: string;
 }
 
-const DATE_LENGTH = '"yyyy-MM-dd"'.length;
+const DATE_LENGTH = 'yyyy-MM-dd'.length;
 
-/** Numbers with numbers, times with times; a date with a time by their days in UTC. */
+/**
+ * Numbers with numbers, times with times, dates with dates. A date that meets a time says nothing
+ * of its zone, so that they contradict each other only when a whole day lies between them.
+ */
 function compare(a: Placed, b: Placed): number {
   if (typeof a.value === 'number' && typeof b.value === 'number') {
     return a.value - b.value;
   }
-  const [first, second] = [timeOf(a), timeOf(b)];
-  const hasDate = [a, b].some(({ value }) => shown(value).length === DATE_LENGTH);
-  const day = (ms: number) => Math.floor(ms / 86_400_000);
-  return hasDate ? day(first) - day(second) : first - second;
+  const difference = timeOf(a) - timeOf(b);
+  if (isDate(a) === isDate(b)) {
+    return difference;
+  }
+  const days = Math.floor(timeOf(a) / DAY_MS) - Math.floor(timeOf(b) / DAY_MS);
+  return Math.abs(days) <= 1 ? 0 : days;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+function isDate({ value }: Placed): boolean {
+  return typeof value === 'string' && value.length === DATE_LENGTH;
 }
 
 const ISO = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?Z)?$/;

@@ -33,12 +33,18 @@ export const rename: StepKind<Readonly<Record<string, string>>> = {
       group,
     }));
     return (document) => {
+      let renamed = document;
       for (const { holders, group } of plans) {
         for (const holder of holders(document)) {
-          renameIn(holder, group);
+          const made = renamedCopy(holder, group);
+          if (holder === document) {
+            renamed = made;
+          } else {
+            replaceMembers(holder, made);
+          }
         }
       }
-      return document;
+      return renamed;
     };
   },
 };
@@ -52,18 +58,24 @@ function holdersOf(parent: readonly string[], names: readonly string[]) {
 }
 
 /** All at once, so that two members may change names; the order of members stays. */
-function renameIn(holder: JsonObject, names: ReadonlyMap<string, string>): void {
-  const entries = Object.entries(holder);
-  for (const [name] of entries) {
-    delete holder[name];
-  }
-  for (const [name, value] of entries) {
+function renamedCopy(holder: JsonObject, names: ReadonlyMap<string, string>): JsonObject {
+  const made: JsonObject = {};
+  for (const [name, value] of Object.entries(holder)) {
     const now = names.get(name) ?? name;
-    if (Object.hasOwn(holder, now)) {
+    if (Object.hasOwn(made, now)) {
       throw new RefusedError('MEMBER_EXISTS', `Two members would be "${now}".`);
     }
-    holder[now] = value;
+    made[now] = value;
   }
+  return made;
+}
+
+/** Inside a document, where others hold the object itself. */
+function replaceMembers(holder: JsonObject, made: JsonObject): void {
+  for (const name of Object.keys(holder)) {
+    delete holder[name];
+  }
+  Object.assign(holder, made);
 }
 
 interface TrimSettings {

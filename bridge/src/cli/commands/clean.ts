@@ -17,11 +17,14 @@ import {
 import { EXIT_FINDINGS, EXIT_OK, EXIT_STOPPED } from '../io.ts';
 import { type Cli, define, type Session } from '../session.ts';
 import { counted, grouped, table } from '../text.ts';
+import { checkRulesCommand, explainCommand } from './clean-rules.ts';
 
 const BAR = 'clean {bar} {percentage}%  {shown} records  {duration_formatted}';
 
 export function cleanCommand(cli: Cli): Command {
   const command = new Command('clean')
+    .addCommand(checkRulesCommand(cli))
+    .addCommand(explainCommand(cli))
     .description('clean a file by rules, and account for every record of it')
     .option('--file <file>', 'the raw records: .csv, .tsv, .json or .jsonl')
     .option('--rules <file>', 'the rule file, or preset:NAME')
