@@ -60,7 +60,11 @@ function formatOf(file: string): FormatName {
 
 async function statOf(path: string, file: string): Promise<Stats> {
   try {
-    return await stat(path);
+    const found = await stat(path);
+    if (!found.isDirectory()) {
+      return found;
+    }
+    throw new TypeError('It is a folder.');
   } catch (cause) {
     throw new ShuttleError('FILE_UNREADABLE', `${file} cannot be read.`, { cause, at: { path } });
   }
