@@ -2,6 +2,7 @@
  * JSONata, pure and bounded: the same record always gives the same result, on every machine, and no
  * expression runs forever. (Its own time limit is a wall clock's, so it is not used.)
  */
+import { isUtf8 } from 'node:buffer';
 import jsonata from 'jsonata';
 import { isObject, type Json, NESTING_MAX, shown } from './json.ts';
 import { RefusedError } from './refusal.ts';
@@ -81,7 +82,8 @@ function bindings({ timestamp, key }: RawRecord): Record<string, unknown> {
     millis: () => timestamp,
     random: impure('random'),
     shuffle: impure('shuffle'),
-    key: key === null ? undefined : Buffer.from(key).toString('utf8'),
+    // A key that is no text would come out as another one.
+    key: key !== null && isUtf8(key) ? Buffer.from(key).toString('utf8') : undefined,
   };
 }
 
@@ -110,6 +112,9 @@ function plain(value: unknown, depth: number): Json {
   }
   if (typeof value === 'object' && isObject(value as Json)) {
     const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
+    if (Object.hasOwn(value, '__proto__')) {
+      throw new RefusedError('EXPRESSION_FAILED', 'The expression made a member __proto__.');
+    }
     return Object.fromEntries(entries.map(([name, inner]) => [name, plain(inner, depth + 1)]));
   }
   const what = typeof value === 'number' ? shown(String(value)) : `a ${typeof value}`;

@@ -3,7 +3,7 @@ import { type CsvRow, createCsvRows } from './csv.ts';
 import { isObject, type Json, type JsonObject, readJson } from './json.ts';
 import { RefusedError } from './refusal.ts';
 import type { Format } from './rules.ts';
-import { readUtf8 } from './utf8.ts';
+import { readUtf8, withoutMark } from './utf8.ts';
 
 /** A record with more documents is refused, so that what one record costs stays bounded. */
 export const DOCUMENTS_MAX = 10_000;
@@ -12,10 +12,10 @@ export const DOCUMENTS_MAX = 10_000;
 export function parseDocuments(bytes: Uint8Array, format: Format): JsonObject[] {
   switch (format.kind) {
     case 'json':
-      return [parseObject(readUtf8(bytes))];
+      return [parseObject(withoutMark(readUtf8(bytes)))];
     case 'jsonl':
       return bounded(
-        readUtf8(bytes)
+        withoutMark(readUtf8(bytes))
           .split(/\r\n|\n|\r/)
           .filter((line) => line.trim() !== ''),
       ).map(parseObject);
@@ -29,7 +29,8 @@ export function parseDocuments(bytes: Uint8Array, format: Format): JsonObject[] 
 export function parseObject(text: string): JsonObject {
   const value: Json = readJson(text);
   if (!isObject(value)) {
-    throw new RefusedError('DOCUMENT_INVALID', 'The JSON text is not an object.');
+    const what = Array.isArray(value) ? 'a list; several records are one a line' : 'not an object';
+    throw new RefusedError('DOCUMENT_INVALID', `The JSON text is ${what}.`);
   }
   return value;
 }

@@ -6,8 +6,13 @@ const UTF16_MARKS = ['fffe', 'feff'];
 const REPLACEMENT = '\uFFFD';
 const REPLACEMENT_BYTES = Buffer.from(REPLACEMENT);
 
+/** Text at the start of a file or record may have a byte order mark, which is no part of it. */
+export function withoutMark(text: string): string {
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+}
+
 /**
- * The text without a byte order mark.
+ * The text, with every character.
  *
  * @throws RefusedError ENCODING_INVALID with the position of the first byte that is wrong, from 0
  */
@@ -19,8 +24,7 @@ export function readUtf8(bytes: Uint8Array): string {
     const sentence = `Byte ${wrongByte(buffer)} is not UTF-8${guess}.`;
     throw new RefusedError('ENCODING_INVALID', sentence);
   }
-  const text = buffer.toString('utf8');
-  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+  return buffer.toString('utf8');
 }
 
 /** Where decoding puts its first replacement character that the bytes do not hold themselves. */

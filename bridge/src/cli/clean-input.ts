@@ -8,7 +8,7 @@ import type { JsonObject } from '../clean/json.ts';
 import { csvOptions, parseObject, readColumns, rowDocument } from '../clean/parse.ts';
 import { RefusedError } from '../clean/refusal.ts';
 import { FORMATS, type Format, type FormatName } from '../clean/rules.ts';
-import { readUtf8 } from '../clean/utf8.ts';
+import { readUtf8, withoutMark } from '../clean/utf8.ts';
 import { ShuttleError } from '../errors.ts';
 
 /** A row, a line or a whole file. */
@@ -60,7 +60,11 @@ function formatOf(file: string): FormatName {
 
 async function statOf(path: string, file: string): Promise<Stats> {
   try {
-    return await stat(path);
+    const found = await stat(path);
+    if (!found.isDirectory()) {
+      return found;
+    }
+    throw new TypeError('It is a folder.');
   } catch (cause) {
     throw new ShuttleError('FILE_UNREADABLE', `${file} cannot be read.`, { cause, at: { path } });
   }
@@ -106,7 +110,9 @@ async function* fileLines(chunks: Chunks): AsyncIterable<InputRecord> {
     line += 1;
     const own = Buffer.from(bytes);
     const isBlank = own.toString('latin1').trim() === '';
-    return isBlank ? [] : [{ line, bytes: own, read: () => [parseObject(readUtf8(own))] }];
+    return isBlank
+      ? []
+      : [{ line, bytes: own, read: () => [parseObject(withoutMark(readUtf8(own)))] }];
   };
   for await (const chunk of chunks) {
     rest = Buffer.concat([rest, chunk]);
@@ -130,7 +136,7 @@ async function* wholeFile(chunks: Chunks): AsyncIterable<InputRecord> {
     refuseLong(length, 1);
   }
   const bytes = Buffer.concat(pieces);
-  yield { line: 1, bytes, read: () => [parseObject(readUtf8(bytes))] };
+  yield { line: 1, bytes, read: () => [parseObject(withoutMark(readUtf8(bytes)))] };
 }
 
 function refuseLong(length: number, line: number): void {

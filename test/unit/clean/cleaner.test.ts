@@ -92,6 +92,16 @@ describe('bytes', () => {
     expect(await cleanedValue({ steps }, text)).toMatchObject(document);
   });
 
+  test('of a cell keep even a mark that only the start of a file may have', async () => {
+    const rules = { steps, format: 'csv' };
+    const { documents } = await cleanOne(
+      { ...rules, steps: [{ rule: 'm', drop: { members: ['x'] } }] },
+      'a,b\n1,\uFEFF2\n',
+      { key: 'k' },
+    );
+    expect(documents?.[0]?.value?.b).toBe('\uFEFF2');
+  });
+
   test('that delete a key are passed when the rules say so', async () => {
     expect(await cleanOne({ steps, deletes: 'pass' }, null, { key: 'k' })).toEqual({
       documents: [{ key: 'k', value: null }],

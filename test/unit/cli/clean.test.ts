@@ -21,6 +21,7 @@ steps:
 beforeAll(() => {
   folder = createTemporaryFolder();
   folder.write('rules.yaml', RULES);
+  folder.write('folder.csv/file', '');
   folder.write('in.csv', 'id,mode\n1, AIR\n2,Truck\n3,"Sea"x\n4,Sea\n');
 });
 afterAll(() => folder.remove());
@@ -123,6 +124,8 @@ describe('shuttle clean', () => {
     ['--rules rules.yaml', '--file is missing'],
     ['--file in.csv', '--rules is missing'],
     ['--file no.csv --rules rules.yaml', 'no.csv cannot be read'],
+    ['--file . --rules rules.yaml --out x', 'which format the file has'],
+    ['--file folder.csv --rules rules.yaml', 'folder.csv cannot be read'],
     ['--file in.csv --rules no.yaml', 'The file of --rules cannot be read'],
     ['--file in.csv --rules preset:none', 'There is no preset "none"'],
     ['--file rules.yaml --rules rules.yaml', 'are one file'],
