@@ -1,4 +1,5 @@
 /** The key of a cleaned document. */
+import { createHash } from 'node:crypto';
 import { compileExpression } from './expression.ts';
 import { isObject, type Json, type JsonObject } from './json.ts';
 import { splitMember } from './members.ts';
@@ -19,12 +20,43 @@ export function compileKey(rule: KeyRule | undefined, report: Report): FindKey |
     return async (document, raw) =>
       keyText(await evaluate?.(document, raw), 'The expression gives');
   }
-  const { pointer, prefix = '' } = typeof rule === 'string' ? { pointer: rule } : rule;
+  const {
+    pointer,
+    prefix = '',
+    otherwiseHash,
+  } = typeof rule === 'string' ? { pointer: rule } : rule;
   const path = splitMember(pointer);
   return (document) => {
     const found = path.reduce<Json | undefined>(child, document);
-    return `${prefix}${keyText(found, `${pointer} holds`)}`;
+    const text =
+      found === undefined && otherwiseHash !== undefined
+        ? contentHash(document, otherwiseHash.without ?? [])
+        : keyText(found, `${pointer} holds`);
+    return `${prefix}${text}`;
   };
+}
+
+/**
+ * SHA-256 (hex) of the document as JSON without spaces, with members in one order whatever theirs
+ * was, and without some of them. A list in another order is another content.
+ */
+export function contentHash(document: JsonObject, without: readonly string[]): string {
+  const members = Object.entries(document).filter(([name]) => !without.includes(name));
+  const text = JSON.stringify(sorted(Object.fromEntries(members)));
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function sorted(value: Json): Json {
+  if (Array.isArray(value)) {
+    return value.map(sorted);
+  }
+  return isObject(value)
+    ? Object.fromEntries(
+        Object.entries(value)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([name, inner]) => [name, sorted(inner)]),
+      )
+    : value;
 }
 
 function child(value: Json | undefined, name: string): Json | undefined {

@@ -19,7 +19,12 @@ export interface Format {
 /** Where the key of a cleaned document comes from; without it, it is the raw record's. */
 export type KeyRule =
   | string
-  | { readonly pointer: string; readonly prefix?: string }
+  | {
+      readonly pointer: string;
+      readonly prefix?: string;
+      /** When the pointer finds nothing: the hash of the document without these members. */
+      readonly otherwiseHash?: { readonly without?: readonly string[] };
+    }
   | { readonly expression: string };
 
 export interface RuleFile {
@@ -85,10 +90,20 @@ export const RULE_FILE_SCHEMA = settings(
     },
     madeBy: { ...MEMBER_NAME, description: 'a member name' },
     key: {
-      description: 'a JSON Pointer such as /id, {pointer, prefix}, or {expression}',
+      description: 'a JSON Pointer such as /id, {pointer, prefix, otherwiseHash}, or {expression}',
       anyOf: [
         POINTER,
-        settings({ pointer: POINTER, prefix: TEXT }, ['pointer']),
+        settings(
+          {
+            pointer: POINTER,
+            prefix: TEXT,
+            otherwiseHash: {
+              ...settings({ without: { type: 'array', items: MEMBER_NAME } }, []),
+              description: '{without}, a list of member names',
+            },
+          },
+          ['pointer'],
+        ),
         settings({ expression: TEXT }, ['expression']),
       ],
     },

@@ -1,17 +1,15 @@
 /** The preset for shipment rows: every cell comes out as it was, or the row is refused. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import type { JsonObject } from '../../../bridge/src/clean/json.ts';
 import { runCommand } from '../../support/fake-shuttle.ts';
+import { because, DATA, isThere } from '../../support/real-data.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts';
 
-/** Data beside the project, which is not the project's own to carry. */
-const ROWS = join(import.meta.dirname, '../../../../shared/data/shipments/scms-shipments.csv');
-const there = existsSync(ROWS);
-const maybe = there ? it : it.skip;
-const because = there ? '' : ' (skipped: there is no shared/data beside this checkout)';
+const ROWS = join(DATA, 'shipments/scms-shipments.csv');
+const maybe = isThere ? it : it.skip;
 
 type Cells = Readonly<Record<string, string>>;
 
