@@ -175,9 +175,13 @@ describe('a configuration that cannot work', () => {
     async () => {
       const settings = { ...brief, SHUTTLE_KAFKA__BROKERS: 'localhost:1' };
       expect(await failure(['ingest', '--until-end'], settings)).toEqual([3, 'DEADLINE']);
-      expect(await failure(['status'], settings)).toEqual([3, 'DEADLINE']);
-      const { stderr } = await shuttle(['status'], settings);
-      expect(stderr).toContain('Kafka at localhost:1 did not answer within 4000 ms.');
+      // A question is asked for 2.7 s at least, by chance for 5, before Kafka counts as unreachable.
+      const soon = { ...settings, SHUTTLE_COMMAND__DEADLINE_MS: '1500' };
+      const { code, stderr } = await shuttle(['status'], soon);
+      expect([code, stderr]).toEqual([3, expect.stringContaining('[DEADLINE]')]);
+      expect(stderr).toContain('Kafka at localhost:1 did not answer within 1500 ms.');
+      const late = { ...settings, SHUTTLE_COMMAND__DEADLINE_MS: '30000' };
+      expect(await failure(['status'], late)).toEqual([3, 'KAFKA_UNREACHABLE']);
     },
     MINUTE_MS,
   );
