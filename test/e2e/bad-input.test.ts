@@ -3,12 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Message } from 'kafkajs';
-import { type Ended, runShuttle, type Settings } from '../support/cli.ts';
+import type { Ended, Settings } from '../support/cli.ts';
 import {
   createTopic,
   createWorld,
   MINUTE_MS,
   produceAll,
+  quietShuttle,
   type World,
 } from '../support/e2e-world.ts';
 import { readTopic } from '../support/independent.ts';
@@ -24,7 +25,7 @@ afterAll(async () => {
 }, 2 * MINUTE_MS);
 
 const shuttle = (args: readonly string[], settings: Settings = {}): Promise<Ended> =>
-  runShuttle(args, { ...world.settings, SHUTTLE_LOG__LEVEL: 'error', ...settings }, world.dir);
+  quietShuttle(world, args, settings);
 
 interface ErrorObject {
   readonly code: string;

@@ -1,11 +1,13 @@
 /** A refused record is listed, shown and brought back: on the ledger once, whatever is killed. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Ended, runShuttle, type Settings, startShuttle } from '../support/cli.ts';
+import { type Ended, type Settings, startShuttle } from '../support/cli.ts';
 import {
   createTopic,
   createWorld,
   MINUTE_MS,
   produceAll,
+  quietShuttle,
+  settingsAs,
   type World,
 } from '../support/e2e-world.ts';
 
@@ -15,12 +17,7 @@ let admin2: Settings;
 beforeAll(async () => {
   world = await createWorld(16_650);
   const [, second] = world.network.description.peers;
-  admin2 = {
-    SHUTTLE_FABRIC__PEER__ENDPOINT: second.endpoint,
-    SHUTTLE_FABRIC__PEER__TLS_CA: second.tlsCaFile,
-    SHUTTLE_FABRIC__IDENTITY__MSP_ID: second.mspId,
-    SHUTTLE_FABRIC__IDENTITY__MSP: second.adminMspDir,
-  };
+  admin2 = settingsAs(second, second.adminMspDir);
 }, 10 * MINUTE_MS);
 
 afterAll(async () => {
@@ -28,7 +25,7 @@ afterAll(async () => {
 }, 2 * MINUTE_MS);
 
 const shuttle = (args: readonly string[], settings: Settings = {}): Promise<Ended> =>
-  runShuttle(args, { ...world.settings, SHUTTLE_LOG__LEVEL: 'error', ...settings }, world.dir);
+  quietShuttle(world, args, settings);
 
 /** Lets the other organisation claim a prefix, or do with it what `more` says. */
 async function claim(prefix: string, ...more: readonly string[]): Promise<void> {

@@ -4,12 +4,14 @@
  */
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Ended, runShuttle, type Settings } from '../support/cli.ts';
+import type { Ended, Settings } from '../support/cli.ts';
 import {
   createTopic,
   createWorld,
   MINUTE_MS,
   produceAll,
+  quietShuttle,
+  settingsAs,
   type World,
 } from '../support/e2e-world.ts';
 import { plainLedger, readTopic } from '../support/independent.ts';
@@ -22,14 +24,9 @@ let client2: Settings;
 beforeAll(async () => {
   world = await createWorld(17_113);
   const [first, second] = world.network.description.peers;
-  client2 = {
-    SHUTTLE_FABRIC__PEER__ENDPOINT: second.endpoint,
-    SHUTTLE_FABRIC__PEER__TLS_CA: second.tlsCaFile,
-    SHUTTLE_FABRIC__IDENTITY__MSP_ID: second.mspId,
-    SHUTTLE_FABRIC__IDENTITY__MSP: second.userMspDir,
-  };
+  client2 = settingsAs(second, second.userMspDir);
   admin1 = { SHUTTLE_FABRIC__IDENTITY__MSP: first.adminMspDir };
-  admin2 = { ...client2, SHUTTLE_FABRIC__IDENTITY__MSP: second.adminMspDir };
+  admin2 = settingsAs(second, second.adminMspDir);
 }, 10 * MINUTE_MS);
 
 afterAll(async () => {
@@ -37,7 +34,7 @@ afterAll(async () => {
 }, 2 * MINUTE_MS);
 
 const shuttle = (args: readonly string[], settings: Settings = {}): Promise<Ended> =>
-  runShuttle(args, { ...world.settings, SHUTTLE_LOG__LEVEL: 'error', ...settings }, world.dir);
+  quietShuttle(world, args, settings);
 
 /** The chaincode's code of a refused command; '' when it was not refused. */
 async function refusal(args: readonly string[], settings: Settings = {}): Promise<string> {

@@ -1,5 +1,4 @@
 /** Real records through the circle: every one comes back byte for byte. */
-import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -12,17 +11,14 @@ import {
   produceAll,
   type World,
 } from '../support/e2e-world.ts';
+import { because, DATA, isThere } from '../support/real-data.ts';
 
-/** Data beside the project, which is not the project's own to carry. */
-const DATA = join(import.meta.dirname, '../../../shared/data');
-const there = existsSync(DATA);
-const because = there ? '' : ' (skipped: there is no shared/data beside this checkout)';
-const maybe = there ? it : it.skip;
+const maybe = isThere ? it : it.skip;
 
 let world: World;
 
 beforeAll(async () => {
-  if (there) {
+  if (isThere) {
     world = await createWorld(10_500);
   }
 }, 10 * MINUTE_MS);

@@ -13,7 +13,7 @@ import {
   type UpOptions,
 } from '@shuttle/network';
 import type { Kafka, Message } from 'kafkajs';
-import { killLeftovers, type Settings } from './cli.ts';
+import { type Ended, killLeftovers, runShuttle, type Settings } from './cli.ts';
 import { type PlainLedger, plainKafka, plainLedger } from './independent.ts';
 
 export interface World {
@@ -77,6 +77,27 @@ async function start(options: UpOptions & { readonly dir: string }): Promise<Net
 /** With the last lines of the log that tells why: it goes with the network. */
 function inFull(error: unknown): never {
   throw new Error(renderError(asNetworkError(error)), { cause: error });
+}
+
+/** Runs a command in the world's folder, told of nothing but errors. */
+export function quietShuttle(
+  { settings: own, dir }: World,
+  args: readonly string[],
+  settings: Settings = {},
+): Promise<Ended> {
+  return runShuttle(args, { ...own, SHUTTLE_LOG__LEVEL: 'error', ...settings }, dir);
+}
+
+type Peer = World['network']['description']['peers'][number];
+
+/** Settings with which `shuttle` speaks to this peer, as that identity of its organisation. */
+export function settingsAs({ endpoint, tlsCaFile, mspId }: Peer, mspDir: string): Settings {
+  return {
+    SHUTTLE_FABRIC__PEER__ENDPOINT: endpoint,
+    SHUTTLE_FABRIC__PEER__TLS_CA: tlsCaFile,
+    SHUTTLE_FABRIC__IDENTITY__MSP_ID: mspId,
+    SHUTTLE_FABRIC__IDENTITY__MSP: mspDir,
+  };
 }
 
 export async function createTopic(

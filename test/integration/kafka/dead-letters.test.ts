@@ -15,7 +15,7 @@ const never = new AbortController().signal;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  broker = await startTestBroker({ portOffset: 16_650, secure: true });
+  broker = await startTestBroker({ portOffset: 16_000, secure: true });
 }, MINUTE);
 
 afterAll(() => broker.stop(), MINUTE);
