@@ -18,6 +18,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   verify: 1,
   'ports.ts': 2,
   'outage.ts': 2.5,
+  'patience.ts': 2.5,
   'pending.ts': 2.5,
   ingest: 3,
   publish: 3,

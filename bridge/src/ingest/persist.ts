@@ -1,7 +1,6 @@
 /** Waits for a far side that is away, for as long as the partition is ours. */
-import { toShuttleError } from '../errors.ts';
-import { backOffMs } from '../limits.ts';
 import type { Side } from '../outage.ts';
+import { tryUntilAnswered } from '../patience.ts';
 import type { Context } from './context.ts';
 
 /**
@@ -11,29 +10,22 @@ import type { Context } from './context.ts';
  * @returns null when the partition was taken away meanwhile
  */
 export async function persist<T>(
-  context: Context,
+  { clock, outage, signal }: Context,
   side: Side,
   live: () => boolean,
   call: () => Promise<T>,
 ): Promise<T | null> {
-  const { clock, outage, signal } = context;
   const waiter = outage.waiter();
+  const answered = () => waiter.answered(side);
   try {
-    for (let attempt = 1; live(); attempt++) {
-      try {
-        const answer = await call();
-        waiter.answered(side);
-        return answer;
-      } catch (caught) {
-        const error = toShuttleError(caught);
-        if (error.kind.retry === 'never') {
-          throw error;
-        }
-        waiter.failed(side, error);
-      }
-      await clock.sleep(backOffMs(attempt, clock.random()), signal);
-    }
-    return null;
+    return await tryUntilAnswered(call, {
+      clock,
+      signal,
+      abandons: false,
+      live,
+      answered,
+      failed: (error) => waiter.failed(side, error),
+    });
   } finally {
     waiter.leave();
   }

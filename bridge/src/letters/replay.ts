@@ -1,7 +1,5 @@
 /** Brings dead letters back to the topic that they came from, each of them once. */
-import type { ShuttleError } from '../errors.ts';
-import { toShuttleError } from '../errors.ts';
-import { backOffMs } from '../limits.ts';
+import { tryUntilAnswered } from '../patience.ts';
 import type { Clock } from '../ports.ts';
 import type { OutputRecord } from '../values.ts';
 import { type KeptLetter, replayRecord } from './letter.ts';
@@ -279,19 +277,20 @@ class ReplayRun {
   /** Tries until it is done, cannot be, or the deadline has passed. */
   private async patiently(call: () => Promise<void>): Promise<void> {
     const { clock } = this.deps;
+    const { signal } = this;
     const untilMs = clock.now() + this.options.deadlineMs;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await call();
-        return;
-      } catch (caught) {
-        const error: ShuttleError = toShuttleError(caught);
-        if (error.kind.retry === 'never' || this.signal.aborted || clock.now() >= untilMs) {
+    await tryUntilAnswered(call, {
+      clock,
+      signal,
+      abandons: false,
+      live: () => true,
+      answered: () => undefined,
+      failed: (error) => {
+        if (signal.aborted || clock.now() >= untilMs) {
           throw error;
         }
-        await clock.sleep(backOffMs(attempt, clock.random()), this.signal);
-      }
-    }
+      },
+    });
   }
 
   private leave(left: Left): void {

@@ -5,6 +5,7 @@ import { topicNames } from '../block/topics.ts';
 import { ShuttleError, toShuttleError } from '../errors.ts';
 import { backOffMs, PUBLISH_QUEUE_BYTES_MAX, PUBLISH_STOP_PATIENCE_MS } from '../limits.ts';
 import { Outage, type Side, type Waiter } from '../outage.ts';
+import { tryUntilAnswered } from '../patience.ts';
 import type { BlockSink, BlockTail, Clock, Ledger, Log, Meter } from '../ports.ts';
 import type { LedgerIdentity } from '../values.ts';
 import { BlockQueue, type PreparedBlock } from './queue.ts';
@@ -252,20 +253,19 @@ class Publisher {
   }
 
   private async persist<T>(side: Side, call: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        const answer = await orAborted(call(), this.signal);
-        this.waiter.answered(side);
-        return answer;
-      } catch (caught) {
-        const error = toShuttleError(caught);
-        if (this.signal.aborted || error.kind.retry === 'never') {
-          throw caught;
-        }
-        this.waiter.failed(side, error);
-        await this.backOff(attempt);
-      }
+    const { signal, waiter } = this;
+    const answer = await tryUntilAnswered(call, {
+      clock: this.deps.clock,
+      signal,
+      abandons: true,
+      live: () => !signal.aborted,
+      answered: () => waiter.answered(side),
+      failed: (error) => waiter.failed(side, error),
+    });
+    if (answer === null) {
+      throw signal.reason;
     }
+    return answer;
   }
 
   private backOff(attempt: number): Promise<void> {
