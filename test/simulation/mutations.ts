@@ -124,7 +124,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a passing outage stops a partition',
-    file: 'bridge/dist/ingest/persist.js',
+    file: 'bridge/dist/patience.js',
     find: `if (error.kind.retry === 'never') { throw error; }`,
     replace: 'throw error;',
     why: 'a side is away for a moment, and the partition stands still for good',
@@ -132,7 +132,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'gives up when a side is away at the start',
     file: 'bridge/dist/ingest/ingest.js',
-    find: `if (error.kind.retry === 'never') { throw error; }`,
+    find: 'this.waiter.failed(side, error); this.checkDeadline(error);',
     replace: 'throw error;',
     why: 'the bridge panics when Kafka is down at its start',
   },

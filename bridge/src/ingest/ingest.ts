@@ -2,8 +2,8 @@
 import { setMaxListeners } from 'node:events';
 import { createKeyExpression } from '../batch/key-expression.ts';
 import { ShuttleError, toShuttleError } from '../errors.ts';
-import { backOffMs } from '../limits.ts';
 import { Outage, type Waiter } from '../outage.ts';
+import { tryUntilAnswered } from '../patience.ts';
 import type { SourceEvent } from '../ports.ts';
 import { type LedgerIdentity, partitionName, type TopicPartition } from '../values.ts';
 import type { Context, IngestDeps, IngestOptions, IngestSummary, Stop } from './context.ts';
@@ -131,24 +131,19 @@ class IngestRun {
     };
   }
 
-  private async wait<T>(side: 'kafka' | 'fabric', call: () => Promise<T>): Promise<T | null> {
-    const { clock } = this.deps;
-    for (let attempt = 1; !this.end.signal.aborted; attempt++) {
-      try {
-        const answer = await call();
-        this.waiter.answered(side);
-        return answer;
-      } catch (caught) {
-        const error = toShuttleError(caught);
-        if (error.kind.retry === 'never') {
-          throw error;
-        }
+  private wait<T>(side: 'kafka' | 'fabric', call: () => Promise<T>): Promise<T | null> {
+    const { signal } = this.end;
+    return tryUntilAnswered(call, {
+      clock: this.deps.clock,
+      signal,
+      abandons: false,
+      live: () => !signal.aborted,
+      answered: () => this.waiter.answered(side),
+      failed: (error) => {
         this.waiter.failed(side, error);
         this.checkDeadline(error);
-      }
-      await clock.sleep(backOffMs(attempt, clock.random()), this.end.signal);
-    }
-    return null;
+      },
+    });
   }
 
   private async follow(context: Context): Promise<void> {
