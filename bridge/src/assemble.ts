@@ -1,6 +1,7 @@
 /** The composition root: the only place that knows every adapter. */
 
 import { Connections } from './assemble-connect.ts';
+import { indexWith, readModelOf } from './assemble-index.ts';
 import { lettersWith, letterWith, replayWith } from './assemble-letters.ts';
 import { statusWith } from './assemble-status.ts';
 import { type GroupTools, reconcileWith, resetOffsetsWith, type Tools } from './assemble-tools.ts';
@@ -43,6 +44,7 @@ import { Outage } from './outage.ts';
 import type { Ledger, Log, Source } from './ports.ts';
 import { blockBytesMax } from './publish/block-bytes-max.ts';
 import { type PublishSummary, runPublish } from './publish/publish.ts';
+import type { ReadModel } from './read-model/queries.ts';
 import { systemClock as clock } from './system/clock.ts';
 import { createLog } from './system/log.ts';
 import { createMeter, type Figures, type SystemMeter } from './system/meter.ts';
@@ -230,6 +232,19 @@ class AssembledShuttle implements Shuttle {
     const tools = await this.tools();
     const groupId = this.groupId(tools.stream);
     return await replayWith({ ...tools, groupId }, request, signal);
+  }
+
+  async index(
+    options: Parameters<Shuttle['index']>[0],
+    signal: AbortSignal,
+  ): ReturnType<Shuttle['index']> {
+    const { settings, log, outage } = this;
+    const parts = { settings, kafka: this.kafka(), log, outage, clock };
+    return await indexWith(parts, { ...options, ...this.bounds(options) }, signal);
+  }
+
+  readModel(): ReadModel | null {
+    return readModelOf(this.settings);
   }
 
   async check(connect: boolean): Promise<readonly Check[]> {

@@ -71,6 +71,13 @@ export const ERRORS = {
     2,
     'Let the producers use gzip, snappy, lz4 or zstd.',
   ),
+  INDEX_FOREIGN: kind(
+    'The file is no index, or that of another topic.',
+    'none',
+    'never',
+    2,
+    'Choose another index.file, or delete the file: an index can be built again at any time.',
+  ),
   RULES_INVALID: kind(
     'A rule file is not valid.',
     'none',
@@ -256,6 +263,20 @@ export const ERRORS = {
     'never',
     5,
     'Publish a re-created channel under another topic prefix.',
+  ),
+  INDEX_BROKEN: kind(
+    'The index and the changes topic do not belong together any more.',
+    'none',
+    'never',
+    5,
+    'Feed the index anew from the start of the topic: `shuttle index --rebuild`.',
+  ),
+  INDEX_FAILED: kind(
+    'The file of the index cannot be read or written.',
+    'none',
+    'never',
+    5,
+    'Check the disk and the permissions; an index can be deleted and built again at any time.',
   ),
   BLOCKS_TRUNCATED: kind(
     'The blocks topic has lost records at its start.',

@@ -78,3 +78,10 @@ export const IDENTIFIER_LENGTH_MAX = 2_048;
 export const EPCIS_VALUES_MAX = 100_000;
 /** So many findings of one EPCIS document are told; one that is another format has thousands. */
 export const EPCIS_FINDINGS_MAX = 50;
+
+/** Changes that one transaction of the index's database takes. */
+export const INDEX_STEP_CHANGES_MAX = 1_000;
+/** How long a partition of the changes topic is waited on for new records. */
+export const INDEX_FOLLOW_WAIT_MS = 500;
+/** How often the ends of the changes topic are looked at while the index follows it. */
+export const INDEX_LOOK_MS = 5_000;

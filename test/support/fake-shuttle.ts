@@ -98,6 +98,8 @@ function fakeShuttle({ shuttle, ledger }: CommandOptions, closed: () => void): S
     deadLetters: async function* () {},
     deadLetter: () => Promise.reject(new TypeError('no letter')),
     replay: () => Promise.reject(new TypeError('no replay')),
+    index: () => Promise.reject(new TypeError('no index')),
+    readModel: () => null,
     check: async () => [],
     close: async () => closed(),
     ...shuttle,

@@ -8,6 +8,7 @@ import { configCommand } from './commands/config.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
 import { getDataCommand } from './commands/get-data.ts';
 import { historyCommand } from './commands/history.ts';
+import { indexCommand } from './commands/index-command.ts';
 import { listCommand } from './commands/list.ts';
 import { offsetsCommand } from './commands/offsets.ts';
 import { ingestCommand, publishCommand, runCommand } from './commands/pipelines.ts';
@@ -70,6 +71,7 @@ export function createProgram(cli: Cli): Command {
     offsetsCommand(cli),
     relaneCommand(cli),
     deadLettersCommand(cli),
+    indexCommand(cli),
     cleanCommand(cli),
     configCommand(cli),
   ];

@@ -7,6 +7,8 @@ import type { ReplayOptions, ReplaySummary } from '../letters/replay.ts';
 import type { ListedLetter } from '../letters/walk.ts';
 import type { Clock, Ledger } from '../ports.ts';
 import type { PublishSummary } from '../publish/publish.ts';
+import type { FeedSummary } from '../read-model/feed.ts';
+import type { ReadModel } from '../read-model/queries.ts';
 import type { ReconcileOptions, ReconcileSummary } from '../reconcile/reconcile.ts';
 import type { Figures } from '../system/meter.ts';
 import type { RecordHeader } from '../values.ts';
@@ -81,6 +83,17 @@ export interface RunOptions {
   readonly untilEnd: boolean;
 }
 
+export interface IndexOptions extends RunOptions {
+  /** Forget what is in the file, and feed it from the start of the topic. */
+  readonly rebuild: boolean;
+  /** Changes read by now, and how many offsets lie ahead. */
+  readonly onProgress: (read: number, ahead: number) => void;
+}
+
+export interface IndexSummary extends FeedSummary {
+  readonly file: string;
+}
+
 export interface ReplayRequest extends Omit<ReplayOptions, 'stream' | 'deadlineMs'> {
   readonly source: string;
   /** Tell what would be replayed, and write nothing. */
@@ -123,6 +136,10 @@ export interface Shuttle {
   deadLetter(source: string, partition: number, offset: bigint): Promise<ListedLetter>;
   /** Brings dead letters of a source topic back to it, each once. */
   replay(options: ReplayRequest, signal: AbortSignal): Promise<ReplaySummary>;
+  /** Feeds the read model from the changes topic. */
+  index(options: IndexOptions, signal: AbortSignal): Promise<IndexSummary>;
+  /** The read model; null when there is none, or none that is complete. Close it. */
+  readModel(): ReadModel | null;
   /** Reads every file that is configured; with `connect` also asks Kafka and the peer. */
   check(connect: boolean): Promise<readonly Check[]>;
   close(): Promise<void>;

@@ -270,6 +270,12 @@ const publish = z.strictObject({
     ),
 });
 
+const index = z.strictObject({
+  file: file('a file that need not be there', 'shuttle-index.db in the working folder').describe(
+    'The database of `shuttle index`, which other commands ask when it is there.',
+  ),
+});
+
 const http = z.strictObject({
   host: text('a host name or address')
     .default('127.0.0.1')
@@ -307,6 +313,7 @@ export const settingsSchema = z
     fabric: fabric.prefault({}).describe('The Fabric channel, and as whom to speak to it.'),
     ingest: ingest.prefault({}).describe('From the cleaned topics to the ledger.'),
     publish: publish.prefault({}).describe('From the ledger to the blocks topics.'),
+    index: index.prefault({}).describe('The read model beside the ledger.'),
     http: http.prefault({}).describe('Health and metrics.'),
     log: log.prefault({}).describe('The log.'),
     command: command.prefault({}).describe('Commands that run once.'),
