@@ -264,6 +264,13 @@ export const ERRORS = {
     5,
     'Publish a re-created channel under another topic prefix.',
   ),
+  BLOCKS_TRUNCATED: kind(
+    'The blocks topic has lost records at its start.',
+    'none',
+    'never',
+    5,
+    'Restore the topic, or publish under another prefix; check that its retention is -1.',
+  ),
   INDEX_BROKEN: kind(
     'The index and the changes topic do not belong together any more.',
     'none',
@@ -277,13 +284,6 @@ export const ERRORS = {
     'never',
     5,
     'Check the disk and the permissions; an index can be deleted and built again at any time.',
-  ),
-  BLOCKS_TRUNCATED: kind(
-    'The blocks topic has lost records at its start.',
-    'none',
-    'never',
-    5,
-    'Restore the topic, or publish under another prefix; check that its retention is -1.',
   ),
   BLOCK_INVALID: kind(
     'A block does not match its own hashes.',
