@@ -197,6 +197,8 @@ class Feed {
       this.positions = new Map(model.positions());
       return false;
     }
+    const fields = { topic: this.deps.changes.topic, partition, from, next };
+    this.deps.log.debug({ ...fields, change_count: changes.length }, 'applied changes');
     this.positions.set(partition, { partition, next, last });
     this.summary.changes += changes.length;
     this.summary.lastBlock = changes.reduce(
