@@ -5,7 +5,13 @@ import { extname, resolve } from 'node:path';
 import { RECORD_BYTES_MAX } from '../clean/cleaner.ts';
 import { type CsvRow, createCsvRows } from '../clean/csv.ts';
 import type { JsonObject } from '../clean/json.ts';
-import { csvOptions, parseObject, readColumns, rowDocument } from '../clean/parse.ts';
+import {
+  csvOptions,
+  parseDocuments,
+  parseObject,
+  readColumns,
+  rowDocument,
+} from '../clean/parse.ts';
 import { RefusedError } from '../clean/refusal.ts';
 import { FORMATS, type Format, type FormatName } from '../clean/rules.ts';
 import { readUtf8, withoutMark } from '../clean/utf8.ts';
@@ -42,8 +48,7 @@ export async function openInput(file: string, cwd: string, own: Format | null): 
       yield chunk as Uint8Array;
     }
   }
-  const readers = { json: wholeFile, jsonl: fileLines, csv: fileRows, tsv: fileRows };
-  const records = () => readers[format.kind](chunks(), format);
+  const records = () => READERS[format.kind](chunks(), format);
   const changedMs = Math.floor(mtimeMs);
   return { format, bytesTotal, changedMs, bytesRead: () => bytesRead, records };
 }
@@ -127,7 +132,7 @@ async function* fileLines(chunks: Chunks): AsyncIterable<InputRecord> {
   yield* record(rest);
 }
 
-async function* wholeFile(chunks: Chunks): AsyncIterable<InputRecord> {
+async function* wholeFile(chunks: Chunks, format: Format): AsyncIterable<InputRecord> {
   const pieces: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of chunks) {
@@ -136,7 +141,7 @@ async function* wholeFile(chunks: Chunks): AsyncIterable<InputRecord> {
     refuseLong(length, 1);
   }
   const bytes = Buffer.concat(pieces);
-  yield { line: 1, bytes, read: () => [parseObject(withoutMark(readUtf8(bytes)))] };
+  yield { line: 1, bytes, read: () => parseDocuments(bytes, format) };
 }
 
 function refuseLong(length: number, line: number): void {
@@ -145,3 +150,12 @@ function refuseLong(length: number, line: number): void {
     throw new ShuttleError('INPUT_INVALID', sentence);
   }
 }
+
+const READERS = {
+  json: wholeFile,
+  jsonl: fileLines,
+  csv: fileRows,
+  tsv: fileRows,
+  xml: wholeFile,
+  epcis: wholeFile,
+};

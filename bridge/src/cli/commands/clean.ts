@@ -26,7 +26,7 @@ export function cleanCommand(cli: Cli): Command {
     .addCommand(checkRulesCommand(cli))
     .addCommand(explainCommand(cli))
     .description('clean a file by rules, and account for every record of it')
-    .option('--file <file>', 'the raw records: .csv, .tsv, .json or .jsonl')
+    .option('--file <file>', 'the raw records: .csv, .tsv, .json, .jsonl or .xml')
     .option('--rules <file>', 'the rule file, or preset:NAME')
     .option('--out <file>', 'write cleaned documents there (default: -, standard output)')
     .option('--refused <file>', 'write refused records there')
