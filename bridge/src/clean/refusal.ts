@@ -24,6 +24,8 @@ export const CLEAN_REFUSALS = {
   BOOLEAN_UNKNOWN: 'A text is among neither the true nor the false ones.',
   WORD_UNKNOWN: 'A text is not in the list or table of the rule.',
   IDENTIFIER_INVALID: 'A text is no identifier as GS1 writes them.',
+  REFERENCE_UNKNOWN: 'A value names another record, which is not among the last ones.',
+  DUPLICATE: 'The same content stood in one of the last records already.',
   IMPLAUSIBLE: 'Values contradict each other, or the time of the record.',
   SCHEMA_VIOLATED: 'The document does not fit the schema.',
   EXPRESSION_FAILED: 'An expression failed, or gave nothing that can be used.',

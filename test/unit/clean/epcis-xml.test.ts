@@ -9,7 +9,13 @@ import { TIMESTAMP } from './cleaning.ts';
 const cleaner = createCleaner(loadRules('preset:epcis', '.'), { kind: 'json' });
 
 async function clean(text: string) {
-  const raw = { key: null, value: Buffer.from(text), headers: [], timestamp: TIMESTAMP };
+  const raw = {
+    key: null,
+    value: Buffer.from(text),
+    headers: [],
+    timestamp: TIMESTAMP,
+    offset: 0n,
+  };
   const { documents, refused } = await cleaner.clean(raw);
   return {
     refused,

@@ -67,6 +67,7 @@ describe('shuttle clean', () => {
         records: 4,
         cleaned: 2,
         documents: 2,
+        dropped: 0,
         refused: 2,
         isStopped: false,
         refusals: [
