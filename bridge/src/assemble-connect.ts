@@ -48,6 +48,12 @@ export class Connections {
     return this.opened;
   }
 
+  /** The block that holds a transaction. @throws ShuttleError NOT_FOUND when none does */
+  async blockOf(txId: string): Promise<Uint8Array> {
+    this.opened ??= this.openLedger();
+    return await (await this.opened).blockOf(txId);
+  }
+
   /** Reads the identity's files. @throws ShuttleError FILE_UNREADABLE, IDENTITY_INVALID */
   async identity(): Promise<Identity> {
     const { mspFolder } = fabricConnection(this.settings);

@@ -31,7 +31,7 @@ import { createBlockSink } from './kafka/block-sink.ts';
 import type { KafkaClient } from './kafka/client.ts';
 import { createDeadLetters } from './kafka/dead-letters.ts';
 import { createKafkaSource } from './kafka/source.ts';
-import { readTail } from './kafka/tail.ts';
+import { readRecord, readTail } from './kafka/tail.ts';
 import { ensureBlockTopics, ensureSourceTopics } from './kafka/topics.ts';
 import type { ReplaySummary } from './letters/replay.ts';
 import type { ListedLetter } from './letters/walk.ts';
@@ -40,6 +40,7 @@ import {
   PUBLISH_TRANSACTION_BYTES_MAX,
   PUBLISH_TRANSACTION_RECORDS_MAX,
 } from './limits.ts';
+import type { OriginDeps } from './origin/origin.ts';
 import { Outage } from './outage.ts';
 import type { Ledger, Log, Source } from './ports.ts';
 import { blockBytesMax } from './publish/block-bytes-max.ts';
@@ -232,6 +233,14 @@ class AssembledShuttle implements Shuttle {
     const tools = await this.tools();
     const groupId = this.groupId(tools.stream);
     return await replayWith({ ...tools, groupId }, request, signal);
+  }
+
+  origins(): OriginDeps {
+    return {
+      chaincode: this.settings.fabric.chaincode,
+      blockOf: (txId) => this.connections.blockOf(txId),
+      record: (at, offset) => readRecord(this.kafka(), at, offset),
+    };
   }
 
   async index(

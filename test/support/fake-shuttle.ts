@@ -98,6 +98,9 @@ function fakeShuttle({ shuttle, ledger }: CommandOptions, closed: () => void): S
     deadLetters: async function* () {},
     deadLetter: () => Promise.reject(new TypeError('no letter')),
     replay: () => Promise.reject(new TypeError('no replay')),
+    origins: () => {
+      throw new TypeError('no origins');
+    },
     index: () => Promise.reject(new TypeError('no index')),
     readModel: () => null,
     check: async () => [],

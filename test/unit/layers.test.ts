@@ -25,6 +25,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   reconcile: 3,
   letters: 3,
   'read-model': 3,
+  origin: 3,
   kafka: 4,
   fabric: 4,
   sqlite: 4,

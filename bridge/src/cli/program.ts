@@ -11,6 +11,7 @@ import { historyCommand } from './commands/history.ts';
 import { indexCommand } from './commands/index-command.ts';
 import { listCommand } from './commands/list.ts';
 import { offsetsCommand } from './commands/offsets.ts';
+import { originCommand } from './commands/origin.ts';
 import { ingestCommand, publishCommand, runCommand } from './commands/pipelines.ts';
 import { reconcileCommand } from './commands/reconcile.ts';
 import { relaneCommand } from './commands/relane.ts';
@@ -61,6 +62,7 @@ export function createProgram(cli: Cli): Command {
     getDataCommand(cli),
     historyCommand(cli),
     listCommand(cli),
+    originCommand(cli),
     setCommand(cli),
     deleteCommand(cli),
     claimCommand(cli),

@@ -5,6 +5,7 @@ import type { OffsetRow, Reset, ResetOptions } from '../ingest/offsets.ts';
 import type { Relaned, RelaneOptions } from '../ingest/relane.ts';
 import type { ReplayOptions, ReplaySummary } from '../letters/replay.ts';
 import type { ListedLetter } from '../letters/walk.ts';
+import type { OriginDeps } from '../origin/origin.ts';
 import type { Clock, Ledger } from '../ports.ts';
 import type { PublishSummary } from '../publish/publish.ts';
 import type { FeedSummary } from '../read-model/feed.ts';
@@ -136,6 +137,8 @@ export interface Shuttle {
   deadLetter(source: string, partition: number, offset: bigint): Promise<ListedLetter>;
   /** Brings dead letters of a source topic back to it, each once. */
   replay(options: ReplayRequest, signal: AbortSignal): Promise<ReplaySummary>;
+  /** Looks for where things come from: blocks by the peer, records by Kafka. */
+  origins(): OriginDeps;
   /** Feeds the read model from the changes topic. */
   index(options: IndexOptions, signal: AbortSignal): Promise<IndexSummary>;
   /** The read model; null when there is none, or none that is complete. Close it. */

@@ -65,7 +65,11 @@ interface Ordered {
 }
 
 /** The ledger, and which of its calls wait for the peer. */
-export type ConnectedLedger = Ledger & { readonly pending: Pending };
+export interface ConnectedLedger extends Ledger {
+  readonly pending: Pending;
+  /** The block that holds a transaction. @throws ShuttleError NOT_FOUND when none does */
+  blockOf(txId: string): Promise<Uint8Array>;
+}
 
 /** @returns a ledger that connects at its first call; nothing is contacted before */
 export function createGatewayLedger(options: FabricOptions, clock: Clock): ConnectedLedger {
@@ -201,6 +205,19 @@ class GatewayLedger implements ConnectedLedger {
   async height(): Promise<bigint> {
     const bytes = await this.system('GetChainInfo', [this.options.channel]);
     return BigInt(common.BlockchainInfo.deserializeBinary(bytes).getHeight());
+  }
+
+  async blockOf(txId: string): Promise<Uint8Array> {
+    const { channel, endpoint } = this.options;
+    try {
+      return await this.system('GetBlockByTxID', [channel, txId]);
+    } catch (cause) {
+      if (cause instanceof ShuttleError && /no such transaction/.test(cause.message)) {
+        const message = `Channel ${channel} has no transaction ${txId}, as far as the peer knows.`;
+        throw new ShuttleError('NOT_FOUND', message, { cause, at: { peer: endpoint } });
+      }
+      throw cause;
+    }
   }
 
   private async system(transaction: string, args: readonly string[]): Promise<Uint8Array> {

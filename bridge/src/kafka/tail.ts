@@ -1,9 +1,9 @@
 /** Reads a topic for people: committed records only, without a consumer group. */
 import type { PartitionEnds } from '../ports.ts';
-import type { SourceRecord } from '../values.ts';
+import type { SourceRecord, TopicPartition } from '../values.ts';
 import type { KafkaClient } from './client.ts';
 import { createReader, type PartitionReader } from './reader.ts';
-import { lastRecords, scan } from './scan.ts';
+import { lastRecords, recordAt, scan } from './scan.ts';
 
 /** How long one fetch waits for new records; an abort is noticed as late as that. */
 const FOLLOW_WAIT_MS = 250;
@@ -65,6 +65,24 @@ async function* follow(
       }
       yield record;
     }
+  }
+}
+
+/**
+ * The committed record at exactly this offset; null when the log has none there.
+ *
+ * @throws ShuttleError TOPIC_MISSING, KAFKA_UNREACHABLE, KAFKA_REFUSED, CODEC_MISSING
+ */
+export async function readRecord(
+  client: KafkaClient,
+  at: TopicPartition,
+  offset: bigint,
+): Promise<SourceRecord | null> {
+  const reader = createReader(client);
+  try {
+    return await recordAt(reader, at, offset);
+  } finally {
+    await reader.close();
   }
 }
 

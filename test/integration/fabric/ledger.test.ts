@@ -12,7 +12,8 @@ import {
 } from '@shuttle/chaincode/wire';
 import { decodeBlock } from '../../../bridge/src/block/decode.ts';
 import { readMspIdentity } from '../../../bridge/src/fabric/identity.ts';
-import { createGatewayLedger } from '../../../bridge/src/fabric/ledger.ts';
+import { type ConnectedLedger, createGatewayLedger } from '../../../bridge/src/fabric/ledger.ts';
+import { originOf } from '../../../bridge/src/origin/origin.ts';
 import type { Ledger } from '../../../bridge/src/ports.ts';
 import type { TopicPartition } from '../../../bridge/src/values.ts';
 import { createWorld, MINUTE_MS, type World } from '../../support/e2e-world.ts';
@@ -22,9 +23,9 @@ const PORT_OFFSET = 12_000;
 const LANES = 4;
 
 let world: World;
-let ledger: Ledger;
+let ledger: ConnectedLedger;
 
-async function connect(organizations: readonly string[] = []): Promise<Ledger> {
+async function connect(organizations: readonly string[] = []): Promise<ConnectedLedger> {
   const { peers, channel } = world.network.description;
   const [own] = peers;
   const { certificate, privateKey } = await readMspIdentity(own.userMspDir, Date.now());
@@ -91,6 +92,30 @@ function batch(
   };
   return [header, bytes];
 }
+
+describe('the block of a transaction', () => {
+  it(
+    'is the one that its commit named, and none for a transaction that never was',
+    async () => {
+      const { txId, blockNumber } = await ledger.submit('setData', ['looked-for', '1']);
+      const deps = {
+        chaincode: 'shuttle',
+        blockOf: (id: string) => ledger.blockOf(id),
+        record: async () => null,
+      };
+      expect(await originOf(deps, txId)).toMatchObject({
+        txId,
+        validationCode: 'VALID',
+        creatorMspId: 'Org1MSP',
+        function: 'setData',
+        block: { number: blockNumber },
+      });
+      const missing = ledger.blockOf('0'.repeat(64));
+      await expect(missing).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    },
+    MINUTE_MS,
+  );
+});
 
 describe('a partition', () => {
   const at = { topic: 'opened', partition: 0 };

@@ -41,6 +41,7 @@ export interface EntryHead {
   readonly mspId: string | null;
   readonly deleted?: boolean;
   readonly source: {
+    readonly stream?: string | null;
     readonly topic: string | null;
     readonly partition: number | null;
     readonly offset: string | null;
