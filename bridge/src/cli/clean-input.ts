@@ -5,6 +5,7 @@ import { extname, resolve } from 'node:path';
 import { RECORD_BYTES_MAX } from '../clean/cleaner.ts';
 import { type CsvRow, createCsvRows } from '../clean/csv.ts';
 import type { JsonObject } from '../clean/json.ts';
+import { createJsonItems, type JsonItem, startsList } from '../clean/json-items.ts';
 import {
   csvOptions,
   parseDocuments,
@@ -17,7 +18,7 @@ import { FORMATS, type Format, type FormatName } from '../clean/rules.ts';
 import { readUtf8, withoutMark } from '../clean/utf8.ts';
 import { ShuttleError } from '../errors.ts';
 
-/** A row, a line or a whole file. */
+/** A row, a line, an item of a list, or a whole file. */
 export interface InputRecord {
   /** Where it starts, from 1. */
   readonly line: number;
@@ -151,11 +152,43 @@ function refuseLong(length: number, line: number): void {
   }
 }
 
+/** A list is read item by item, each a record of its own; anything else is one record. */
+async function* jsonFile(chunks: Chunks, format: Format): AsyncIterable<InputRecord> {
+  const parts = chunks[Symbol.asyncIterator]();
+  const first = await parts.next();
+  const start: Uint8Array = first.done === true ? new Uint8Array() : first.value;
+  async function* all(): Chunks {
+    yield start;
+    yield* { [Symbol.asyncIterator]: () => parts };
+  }
+  yield* startsList(start) ? listItems(all()) : wholeFile(all(), format);
+}
+
+async function* listItems(chunks: Chunks): AsyncIterable<InputRecord> {
+  const items = createJsonItems();
+  const record = ({ line, bytes, problem }: JsonItem): InputRecord => ({
+    line,
+    bytes,
+    read: () => {
+      if (problem !== null) {
+        throw new RefusedError('JSON_INVALID', problem);
+      }
+      return [parseObject(readUtf8(bytes))];
+    },
+  });
+  for await (const chunk of chunks) {
+    yield* items.push(chunk, false).map(record);
+    const { length, line } = items.pending();
+    refuseLong(length, line);
+  }
+  yield* items.push(new Uint8Array(), true).map(record);
+}
+
 const READERS = {
-  json: wholeFile,
+  json: jsonFile,
   jsonl: fileLines,
   csv: fileRows,
   tsv: fileRows,
   xml: wholeFile,
-  epcis: wholeFile,
+  epcis: jsonFile,
 };
