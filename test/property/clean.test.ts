@@ -36,6 +36,9 @@ const value = fc.oneof(
       l: fc.jsonValue(),
     })
     .map(bytesOf),
+  fc
+    .stringMatching(/^<ObjectEvent>(<epcList x="[^"]*"\/>|[a-z]+|<c>|<a:b\/>)*<\/ObjectEvent>$/)
+    .map((text) => Buffer.from(text)),
   fc.stringMatching(/^a,n\r?\n("[^"]*"|[a-z]*),[\d,.]*\n?$/).map((text) => Buffer.from(text)),
 );
 
@@ -49,10 +52,11 @@ describe('a raw record of any bytes', () => {
       await fc.assert(
         fc.asyncProperty(value, async (bytes) => {
           const before = Buffer.from(bytes);
-          const raw = { key: null, value: bytes, headers: [], timestamp: 0 };
-          const { documents, refused } = await cleaner.clean(raw);
+          const raw = { key: null, value: bytes, headers: [], timestamp: 0, offset: 0n };
+          const cleaned = await cleaner.clean(raw);
+          const { documents, refused } = cleaned;
           expect(Buffer.from(bytes).equals(before)).toBe(true);
-          expect(await cleaner.clean(raw)).toEqual({ documents, refused });
+          expect(await cleaner.clean(raw)).toEqual(cleaned);
           expect(documents === null).toBe(refused !== null);
           if (refused !== null) {
             expect(Object.keys(CLEAN_REFUSALS)).toContain(refused.code);

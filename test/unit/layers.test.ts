@@ -66,6 +66,7 @@ const LIBRARIES: Readonly<Record<string, string>> = {
   'csv-parse': 'clean',
   jsonata: 'clean',
   luxon: 'clean',
+  saxes: 'clean',
 };
 
 /** What code on ports alone may have of Node: nothing that reaches outside the process. */

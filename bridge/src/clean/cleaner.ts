@@ -1,13 +1,14 @@
 /** One raw record to cleaned documents, or the reason why not: a pure function of both. */
 import { checkKey } from '@shuttle/chaincode/documents';
 import { DOCUMENT_BYTES_MAX, RECORD_REFUSALS } from '@shuttle/chaincode/wire';
-import type { CompiledRules, CompiledStep } from './compile.ts';
+import type { CompiledRules, CompiledStep, CompiledWindow } from './compile.ts';
 import type { JsonObject } from './json.ts';
 import { writeNew } from './members.ts';
 import { DOCUMENTS_MAX, parseDocuments } from './parse.ts';
 import { type CleanRefusalCode, type Refusal, RefusedError } from './refusal.ts';
 import type { Format } from './rules.ts';
 import type { RawRecord, StepResult } from './step.ts';
+import { createWindow, type Effect } from './window.ts';
 
 export interface CleanedDocument {
   readonly key: Uint8Array;
@@ -24,13 +25,25 @@ export interface TraceEntry {
 }
 
 export type Cleaned =
-  | { readonly documents: readonly CleanedDocument[]; readonly refused: null }
+  | {
+      readonly documents: readonly CleanedDocument[];
+      readonly refused: null;
+      /** Documents that a rule has left out, because they stood before already. */
+      readonly dropped: number;
+    }
   | { readonly documents: null; readonly refused: Refusal };
 
+/** Of one partition, or of one file: what it remembers is theirs. */
 export interface Cleaner {
   /**
+   * How many offsets the rules look back; 0 for rules that do not. A cleaner that goes on where
+   * another one ended has to be given as many before, whose results are then of no interest.
+   */
+  readonly windowRecords: number;
+  /**
    * All documents of the record, or none: a record is refused as a whole. Rejects for
-   * defects of the cleaning only.
+   * defects of the cleaning only. With windows, records are given in the order of their offsets,
+   * each when the one before is done.
    *
    * @param onTrace - told what each rule did, in order
    */
@@ -51,11 +64,13 @@ type OnTrace = ((entry: TraceEntry) => void) | undefined;
 /** @param format - what a record's bytes are, where the rules do not say it */
 export function createCleaner(rules: CompiledRules, format: Format): Cleaner {
   const own = rules.format ?? format;
+  const look = createLook(rules.windows);
   const cleaner: Cleaner = {
+    windowRecords: rules.windowRecords,
     async clean(raw, onTrace) {
       const { key, value } = raw;
       if (value === null && key !== null && rules.deletes === 'pass') {
-        return { documents: [{ key, value: null }], refused: null };
+        return { documents: [{ key, value: null }], refused: null, dropped: 0 };
       }
       return await cleaner.cleanParsed(() => parseDocuments(bytesOf(value), own), raw, onTrace);
     },
@@ -64,16 +79,33 @@ export function createCleaner(rules: CompiledRules, format: Format): Cleaner {
       try {
         const parsed = read();
         place.isOne = parsed.length === 1;
-        const documents: CleanedDocument[] = [];
+        const ready: { item: number; document: JsonObject }[] = [];
         for (const [item, document] of parsed.entries()) {
           place.item = item;
           onTrace?.({ rule: 'format', kind: own.kind, before: null, after: [copy(document)] });
-          for (const done of await runSteps(rules, document, raw, place, onTrace)) {
+          const done = await runSteps(rules.before, document, raw, place, onTrace);
+          ready.push(...done.map((one) => ({ item, document: one })));
+          checkCount(ready.length);
+        }
+        const documents: CleanedDocument[] = [];
+        let dropped = 0;
+        const effects = look(
+          raw.offset,
+          ready.map(({ document }) => document),
+        );
+        for (const [index, { item, document }] of ready.entries()) {
+          place.item = item;
+          const kept = lookBack(rules.windows, document, effects[index] ?? [], place, onTrace);
+          if (kept === null) {
+            dropped += 1;
+            continue;
+          }
+          for (const done of await runSteps(rules.after, kept, raw, place, onTrace)) {
             documents.push(await finish(rules, done, raw, place));
           }
           checkCount(documents.length);
         }
-        return { documents, refused: null };
+        return { documents, refused: null, dropped };
       } catch (error) {
         return { documents: null, refused: refusalOf(error, place) };
       }
@@ -100,15 +132,45 @@ function bytesOf(value: Uint8Array | null): Uint8Array {
   return value;
 }
 
+/** What the rules that look back will do to each document: all decided before any is done. */
+function createLook(windows: readonly CompiledWindow[]) {
+  const memories = windows.map(({ window }) => createWindow(window));
+  return (offset: bigint, documents: readonly JsonObject[]): (readonly (Effect | null)[])[] => {
+    const byRule = memories.map((memory) => memory.pass(offset, documents));
+    return documents.map((_, index) => byRule.map((effects) => effects[index] ?? null));
+  };
+}
+
+/** Null when a rule drops the document. */
+function lookBack(
+  windows: readonly CompiledWindow[],
+  document: JsonObject,
+  effects: readonly (Effect | null)[],
+  place: Place,
+  onTrace: OnTrace,
+): JsonObject | null {
+  let kept: JsonObject | null = document;
+  for (const [index, { rule, kind }] of windows.entries()) {
+    if (kept !== null) {
+      place.rule = rule;
+      const before = onTrace === undefined ? null : copy(kept);
+      const effect = effects[index] ?? null;
+      kept = effect === null ? kept : effect(kept);
+      onTrace?.({ rule, kind, before, after: kept === null ? [] : [copy(kept)] });
+    }
+  }
+  return kept;
+}
+
 async function runSteps(
-  rules: CompiledRules,
+  steps: readonly CompiledStep[],
   document: JsonObject,
   raw: RawRecord,
   place: Place,
   onTrace: OnTrace,
 ): Promise<readonly JsonObject[]> {
   let documents: readonly JsonObject[] = [document];
-  for (const step of rules.steps) {
+  for (const step of steps) {
     place.rule = step.rule;
     const next: JsonObject[] = [];
     for (const one of documents) {

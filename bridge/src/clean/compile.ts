@@ -11,12 +11,20 @@ import {
 } from './rules.ts';
 import { type Check, compileCheck, unknownName } from './schema.ts';
 import type { Report, RuleProblem, Step } from './step.ts';
+import type { WindowStep } from './window.ts';
 
-export interface CompiledStep {
+interface NamedStep {
   /** The rule's own name. */
   readonly rule: string;
   readonly kind: string;
+}
+
+export interface CompiledStep extends NamedStep {
   readonly run: Step;
+}
+
+export interface CompiledWindow extends NamedStep {
+  readonly window: WindowStep;
 }
 
 export interface CompiledRules {
@@ -28,7 +36,14 @@ export interface CompiledRules {
   readonly deletes: 'refuse' | 'pass';
   /** Null: the raw record's key. */
   readonly findKey: FindKey | null;
-  readonly steps: readonly CompiledStep[];
+  /** All of them, in their order. */
+  readonly steps: readonly NamedStep[];
+  readonly before: readonly CompiledStep[];
+  /** Those that look back stand one behind the other, so that none sees what another one did. */
+  readonly windows: readonly CompiledWindow[];
+  readonly after: readonly CompiledStep[];
+  /** How many offsets the furthest of them looks back; 0 when there is none. */
+  readonly windowRecords: number;
 }
 
 export type Compilation =
@@ -50,7 +65,7 @@ export function compileRules(value: unknown): Compilation {
       ? compileStep(step as RuleStep, reporter(problems, ['steps', index]))
       : [],
   );
-  problems.push(...repeatedNames(given));
+  problems.push(...repeatedNames(given), ...scatteredWindows(steps));
   const isSound = problems.length === 0;
   const findKey = isSound ? compileKey(file.key, reporter(problems, ['key'])) : null;
   if (problems.length > 0) {
@@ -59,7 +74,7 @@ export function compileRules(value: unknown): Compilation {
   const { name, version, format, madeBy = MADE_BY_DEFAULT, deletes = 'refuse' } = file;
   const ownFormat = typeof format === 'string' ? { kind: format } : (format ?? null);
   return {
-    rules: { name, version, format: ownFormat, madeBy, deletes, findKey, steps },
+    rules: { name, version, format: ownFormat, madeBy, deletes, findKey, ...inParts(steps) },
     problems: [],
   };
 }
@@ -70,7 +85,7 @@ function reporter(problems: RuleProblem[], above: readonly (string | number)[]):
   };
 }
 
-function compileStep(step: RuleStep, report: Report): CompiledStep[] {
+function compileStep(step: RuleStep, report: Report): (CompiledStep | CompiledWindow)[] {
   const { rule, ...others } = step;
   const names = Object.keys(others);
   const kinds = Object.keys(KINDS);
@@ -93,7 +108,35 @@ function compileStep(step: RuleStep, report: Report): CompiledStep[] {
     return [];
   }
   const within: Report = (path, sentence) => report([name, ...path], sentence);
-  return [{ rule, kind: name, run: kind.compile(others[name] as never, within) }];
+  const made = kind.compile(others[name] as never, within);
+  return [{ rule, kind: name, ...(typeof made === 'function' ? { run: made } : { window: made }) }];
+}
+
+type AnyStep = CompiledStep | CompiledWindow;
+
+const isWindow = (step: AnyStep): step is CompiledWindow => 'window' in step;
+
+function inParts(steps: readonly AnyStep[]) {
+  const windows = steps.filter(isWindow);
+  const others = steps.filter((step): step is CompiledStep => !isWindow(step));
+  const first = steps.findIndex(isWindow);
+  const from = first < 0 ? others.length : first;
+  const windowRecords = Math.max(0, ...windows.map(({ window }) => window.records));
+  return {
+    steps,
+    before: others.slice(0, from),
+    windows,
+    after: others.slice(from),
+    windowRecords,
+  };
+}
+
+function scatteredWindows(steps: readonly AnyStep[]): RuleProblem[] {
+  const [first, last] = [steps.findIndex(isWindow), steps.findLastIndex(isWindow)];
+  const between = steps.slice(Math.max(first, 0), last + 1).find((step) => !isWindow(step));
+  const where = 'between rules that look back, which have to stand together';
+  const sentence = `"${between?.rule}" stands ${where}`;
+  return between === undefined ? [] : [{ path: ['steps', last], sentence }];
 }
 
 function repeatedNames(given: unknown): RuleProblem[] {

@@ -8,6 +8,7 @@ import { numbers } from './steps/numbers.ts';
 import { plausibility } from './steps/plausibility.ts';
 import { drop, mask, rename, trim } from './steps/shape.ts';
 import { validate } from './steps/validate.ts';
+import { duplicates, references } from './steps/windows.ts';
 import { booleans, enumerations, lookups } from './steps/words.ts';
 
 export const KINDS: Readonly<Record<string, StepKind>> = {
@@ -26,5 +27,7 @@ export const KINDS: Readonly<Record<string, StepKind>> = {
   epcis,
   map,
   plausibility,
+  references,
+  duplicates,
   validate,
 };

@@ -1,9 +1,11 @@
 /** The documents that a raw record's bytes hold. */
 import { type CsvRow, createCsvRows } from './csv.ts';
+import { epcisOfXml } from './epcis-xml.ts';
 import { isObject, type Json, type JsonObject, readJson } from './json.ts';
 import { RefusedError } from './refusal.ts';
 import type { Format } from './rules.ts';
 import { readUtf8, withoutMark } from './utf8.ts';
+import { readXml } from './xml.ts';
 
 /** A record with more documents is refused, so that what one record costs stays bounded. */
 export const DOCUMENTS_MAX = 10_000;
@@ -22,12 +24,37 @@ export function parseDocuments(bytes: Uint8Array, format: Format): JsonObject[] 
     case 'csv':
     case 'tsv':
       return parseRows(bytes, format);
+    case 'xml':
+      return [parseXml(withoutMark(readUtf8(bytes)))];
+    case 'epcis':
+      return parseEpcis(withoutMark(readUtf8(bytes)));
   }
+}
+
+function parseXml(text: string): JsonObject {
+  return epcisOfXml(readXml(text));
+}
+
+/** A document or event in XML or JSON, or a list of events. */
+function parseEpcis(text: string): JsonObject[] {
+  const start = text.trimStart()[0];
+  if (start === '<') {
+    return [parseXml(text)];
+  }
+  return start === '[' ? bounded(readList(text)).map(objectOnly) : [parseObject(text)];
+}
+
+function readList(text: string): readonly Json[] {
+  const value = readJson(text);
+  return Array.isArray(value) ? value : [value];
 }
 
 /** @throws RefusedError */
 export function parseObject(text: string): JsonObject {
-  const value: Json = readJson(text);
+  return objectOnly(readJson(text));
+}
+
+function objectOnly(value: Json): JsonObject {
   if (!isObject(value)) {
     const what = Array.isArray(value) ? 'a list; several records are one a line' : 'not an object';
     throw new RefusedError('DOCUMENT_INVALID', `The JSON text is ${what}.`);

@@ -2,10 +2,13 @@
 import { MEMBER_NAME } from './members.ts';
 import { settings } from './step.ts';
 
-/** How the bytes of a record, or of a file, hold documents. */
-export type FormatName = 'json' | 'jsonl' | 'csv' | 'tsv';
+/**
+ * How the bytes of a record, or of a file, hold documents. `xml` is EPCIS 1.0 to 1.2; `epcis` is
+ * that or JSON, told apart by the first character, and takes a list of events too.
+ */
+export type FormatName = 'json' | 'jsonl' | 'csv' | 'tsv' | 'xml' | 'epcis';
 
-export const FORMATS: readonly FormatName[] = ['json', 'jsonl', 'csv', 'tsv'];
+export const FORMATS: readonly FormatName[] = ['json', 'jsonl', 'csv', 'tsv', 'xml', 'epcis'];
 
 export interface Format {
   readonly kind: FormatName;

@@ -1,6 +1,7 @@
 /** What a kind of rule is made of; a new kind is one of these in the table of kinds.ts. */
 import type { RecordHeader } from '../values.ts';
 import type { JsonObject } from './json.ts';
+import type { WindowStep } from './window.ts';
 
 /** A record as it came; `timestamp` in ms since the epoch, the only clock that the rules know. */
 export interface RawRecord {
@@ -8,6 +9,8 @@ export interface RawRecord {
   readonly value: Uint8Array | null;
   readonly headers: readonly RecordHeader[];
   readonly timestamp: number;
+  /** Where it stands in its partition; of a file, how many records are before it. */
+  readonly offset: bigint;
 }
 
 /** Documents that stand for the one that the step was given; it may change that one in place. */
@@ -32,7 +35,7 @@ export interface StepKind<Settings = never> {
   /** JSON Schema of its settings; `description` completes "... is not ...". */
   readonly schema: Readonly<Record<string, unknown>>;
   /** Called once, with settings that fit the schema. */
-  readonly compile: (settings: Settings, report: Report) => Step;
+  readonly compile: (settings: Settings, report: Report) => Step | WindowStep;
 }
 
 /** JSON Schema of settings with these members and no others. */

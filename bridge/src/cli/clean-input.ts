@@ -5,13 +5,20 @@ import { extname, resolve } from 'node:path';
 import { RECORD_BYTES_MAX } from '../clean/cleaner.ts';
 import { type CsvRow, createCsvRows } from '../clean/csv.ts';
 import type { JsonObject } from '../clean/json.ts';
-import { csvOptions, parseObject, readColumns, rowDocument } from '../clean/parse.ts';
+import { createJsonItems, type JsonItem, startsList } from '../clean/json-items.ts';
+import {
+  csvOptions,
+  parseDocuments,
+  parseObject,
+  readColumns,
+  rowDocument,
+} from '../clean/parse.ts';
 import { RefusedError } from '../clean/refusal.ts';
 import { FORMATS, type Format, type FormatName } from '../clean/rules.ts';
 import { readUtf8, withoutMark } from '../clean/utf8.ts';
 import { ShuttleError } from '../errors.ts';
 
-/** A row, a line or a whole file. */
+/** A row, a line, an item of a list, or a whole file. */
 export interface InputRecord {
   /** Where it starts, from 1. */
   readonly line: number;
@@ -42,8 +49,7 @@ export async function openInput(file: string, cwd: string, own: Format | null): 
       yield chunk as Uint8Array;
     }
   }
-  const readers = { json: wholeFile, jsonl: fileLines, csv: fileRows, tsv: fileRows };
-  const records = () => readers[format.kind](chunks(), format);
+  const records = () => READERS[format.kind](chunks(), format);
   const changedMs = Math.floor(mtimeMs);
   return { format, bytesTotal, changedMs, bytesRead: () => bytesRead, records };
 }
@@ -127,7 +133,7 @@ async function* fileLines(chunks: Chunks): AsyncIterable<InputRecord> {
   yield* record(rest);
 }
 
-async function* wholeFile(chunks: Chunks): AsyncIterable<InputRecord> {
+async function* wholeFile(chunks: Chunks, format: Format): AsyncIterable<InputRecord> {
   const pieces: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of chunks) {
@@ -136,7 +142,7 @@ async function* wholeFile(chunks: Chunks): AsyncIterable<InputRecord> {
     refuseLong(length, 1);
   }
   const bytes = Buffer.concat(pieces);
-  yield { line: 1, bytes, read: () => [parseObject(withoutMark(readUtf8(bytes)))] };
+  yield { line: 1, bytes, read: () => parseDocuments(bytes, format) };
 }
 
 function refuseLong(length: number, line: number): void {
@@ -145,3 +151,44 @@ function refuseLong(length: number, line: number): void {
     throw new ShuttleError('INPUT_INVALID', sentence);
   }
 }
+
+/** A list is read item by item, each a record of its own; anything else is one record. */
+async function* jsonFile(chunks: Chunks, format: Format): AsyncIterable<InputRecord> {
+  const parts = chunks[Symbol.asyncIterator]();
+  const first = await parts.next();
+  const start: Uint8Array = first.done === true ? new Uint8Array() : first.value;
+  async function* all(): Chunks {
+    yield start;
+    yield* { [Symbol.asyncIterator]: () => parts };
+  }
+  yield* startsList(start) ? listItems(all()) : wholeFile(all(), format);
+}
+
+async function* listItems(chunks: Chunks): AsyncIterable<InputRecord> {
+  const items = createJsonItems();
+  const record = ({ line, bytes, problem }: JsonItem): InputRecord => ({
+    line,
+    bytes,
+    read: () => {
+      if (problem !== null) {
+        throw new RefusedError('JSON_INVALID', problem);
+      }
+      return [parseObject(readUtf8(bytes))];
+    },
+  });
+  for await (const chunk of chunks) {
+    yield* items.push(chunk, false).map(record);
+    const { length, line } = items.pending();
+    refuseLong(length, line);
+  }
+  yield* items.push(new Uint8Array(), true).map(record);
+}
+
+const READERS = {
+  json: jsonFile,
+  jsonl: fileLines,
+  csv: fileRows,
+  tsv: fileRows,
+  xml: wholeFile,
+  epcis: jsonFile,
+};

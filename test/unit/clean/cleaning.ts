@@ -37,6 +37,7 @@ export async function cleanOne(
     value: typeof value === 'string' ? Buffer.from(value) : value,
     headers: [],
     timestamp: TIMESTAMP,
+    offset: 0n,
   };
   const cleaner = createCleaner(compiled(rules), { kind: 'json' });
   const { documents, refused } = await cleaner.clean(raw, onTrace);

@@ -15,6 +15,7 @@ async function clean(document: unknown) {
     value,
     headers: [],
     timestamp: TIMESTAMP,
+    offset: 0n,
   });
   return {
     refused,

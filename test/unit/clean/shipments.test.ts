@@ -87,7 +87,9 @@ function cellsOf(document: JsonObject, cells: Cells): Cells {
 }
 
 function membersOf(document: JsonObject): string[] {
-  return Object.keys(document).filter((name) => !name.endsWith('Reason') && name !== 'doubts');
+  return Object.keys(document).filter(
+    (name) => !/(?:Reason|Shared|From)$/.test(name) && name !== 'doubts',
+  );
 }
 
 let folder: TemporaryFolder;
@@ -150,6 +152,11 @@ describe('shipment rows', () => {
       expect(byId.size).toBe(refused.length);
       const doubtful = documents.filter(({ value }) => 'doubts' in value);
       expect([refused.length, doubtful.length]).toEqual([0, 5]);
+      const shared = ['weightKgShared', 'freightUsdShared'];
+      const taken = documents.flatMap(({ value }) => shared.map((member) => value[member]));
+      const known = taken.filter((value) => value !== undefined);
+      expect(known).toHaveLength(2_692);
+      expect(known.filter((value) => value !== null)).toHaveLength(2_572);
     },
     60_000,
   );
@@ -174,6 +181,21 @@ describe('shipment rows', () => {
       valueUsd: 551.5,
       deliveryScheduled: '2015-02-01',
     });
+  });
+
+  it('take a shared weight over from a line before, and not as their own', async () => {
+    const first = FINE.replace('See ASN-93 (ID#:1281)', '43.5').replace('7,', '1281,');
+    folder.write('rows.csv', `${HEADER}\n${first}\n${FINE}\n`);
+    const { documents } = await cleanFile('rows.csv');
+    expect(documents.map(({ value }) => value)).toMatchObject([
+      { weightKg: 43.5 },
+      {
+        weightKg: null,
+        weightKgReason: 'See ASN-93 (ID#:1281)',
+        weightKgShared: 43.5,
+        weightKgFrom: { name: '1281', offset: '0' },
+      },
+    ]);
   });
 
   it.each([

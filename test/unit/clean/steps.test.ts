@@ -343,7 +343,7 @@ describe('a rule file', () => {
     [{ ...fine, steps: [{ rule: 'a', trim: { members: ['/a/*'] } }] }, 'steps.0.trim.members'],
     [{ ...fine, key: 'id' }, 'key: "id" is not a JSON Pointer'],
     [{ ...fine, key: { expression: '(' } }, 'key.expression: this is not JSONata'],
-    [{ ...fine, format: 'xml' }, 'format: "xml" is not one of json, jsonl, csv, tsv'],
+    [{ ...fine, format: 'xls' }, 'format: "xls" is not one of json, jsonl, csv, tsv'],
     [{ ...fine, madeBy: '__proto__' }, 'madeBy'],
     [{ ...fine, steps: [{ rule: 'a', nulls: { members: 'all', patterns: ['('] } }] }, 'patterns.0'],
   ])('of %j is not valid: %s', (file, sentence) => {

@@ -67,6 +67,7 @@ describe('shuttle clean', () => {
         records: 4,
         cleaned: 2,
         documents: 2,
+        dropped: 0,
         refused: 2,
         isStopped: false,
         refusals: [
@@ -251,5 +252,52 @@ document  {"id":"1","mode":"Air","_cleaned":{"rules":"orders","version":2}}
   ])('ends with 2 for %s', async (args, sentence) => {
     const { code, stderr } = await clean(`explain ${args}`);
     expect([code, stderr]).toEqual([2, expect.stringContaining(sentence)]);
+  });
+});
+
+describe('a file of JSON', () => {
+  const expected = (...ids: string[]) =>
+    ids.map((id) => ({ ...AIR, key: id, value: { ...AIR.value, id } }));
+
+  it('may be one document, or a list of them, of which each is a record', async () => {
+    folder.write('one.json', '\uFEFF{"id": "1", "mode": "AIR"}');
+    folder.write('list.json', '\uFEFF[\n{"id":"1","mode":"AIR"},\n {"id":"2"\n,"mode":"AIR"}\n]\n');
+    const one = await clean('--file one.json --rules rules.yaml');
+    const list = await clean('--file list.json --rules rules.yaml');
+    expect([lines(one.stdout), lines(list.stdout)]).toEqual([expected('1'), expected('1', '2')]);
+  });
+
+  it('refuses each wrong item alone, and tells a list that was cut off', async () => {
+    folder.write('wrong.json', '[{"id":"1","mode":"AIR"},\n{"id":},\n[2],\n{"id":"4"');
+    const { stdout, stderr } = await clean('--file wrong.json --rules rules.yaml');
+    expect(lines(stdout)).toEqual(expected('1'));
+    expect(stderr).toContain('4 records: 1 cleaned into 1 document, 3 refused');
+    expect(stderr).toContain('line 2: The text is not JSON');
+    expect(stderr).toContain('line 3: The JSON text is a list');
+    expect(stderr).toContain('line 4: The list has no end: the file may have been cut off.');
+  });
+
+  it('may be a list or document of EPCIS, or one in XML', async () => {
+    const event = {
+      type: 'ObjectEvent',
+      eventTime: '2026-01-02T03:04:05.000Z',
+      eventTimeZoneOffset: '+00:00',
+      action: 'OBSERVE',
+      epcList: ['urn:epc:id:sgtin:9506000.013435.A-7'],
+    };
+    folder.write('events.json', JSON.stringify([event, { ...event, action: 'DELETE' }]));
+    folder.write(
+      'event.xml',
+      `<ObjectEvent><eventTime>${event.eventTime}</eventTime>
+      <eventTimeZoneOffset>+00:00</eventTimeZoneOffset><epcList><epc>${event.epcList[0]}</epc></epcList>
+      <action>OBSERVE</action></ObjectEvent>`,
+    );
+    const keysOf = async (file: string) => {
+      const args = `--file ${file} --rules preset:epcis --timestamp 2026-02-01`;
+      return lines((await clean(args)).stdout).map((line) => (line as { key: string }).key);
+    };
+    const [first, second, ...others] = await keysOf('events.json');
+    expect([others, first === second]).toEqual([[], false]);
+    expect(await keysOf('event.xml')).toEqual([first]);
   });
 });

@@ -46,12 +46,18 @@ export function explainCommand(cli: Cli): Command {
   return define(cli, command, { once: true }, async (session) => {
     const { options, io } = session;
     const rules = loadRules(requiredText(options, 'rules'), io.cwd);
-    const { record, format, timestamp } = await chosenRecord(session, rules);
+    const { chosen, before, format, timestamp } = await chosenRecord(session, rules);
     const entries: TraceEntry[] = [];
     const key = typeof options.key === 'string' ? Buffer.from(options.key) : null;
-    const raw = { key, value: record.bytes, headers: [], timestamp };
     const cleaner = createCleaner(rules, format);
-    const cleaned = await cleaner.cleanParsed(record.read, raw, (entry) => entries.push(entry));
+    const clean = async ({ record, offset }: Numbered, onTrace?: (entry: TraceEntry) => void) => {
+      const raw = { key, value: record.bytes, headers: [], timestamp, offset };
+      return await cleaner.cleanParsed(record.read, raw, onTrace);
+    };
+    for (const earlier of before) {
+      await clean(earlier);
+    }
+    const cleaned = await clean(chosen, (entry) => entries.push(entry));
     for (const line of session.json ? [explainedJson(entries, cleaned)] : text(entries, cleaned)) {
       session.print(line);
     }
@@ -59,8 +65,16 @@ export function explainCommand(cli: Cli): Command {
   });
 }
 
-interface Chosen {
+interface Numbered {
   readonly record: InputRecord;
+  /** How many records are before it. */
+  readonly offset: bigint;
+}
+
+interface Chosen {
+  readonly chosen: Numbered;
+  /** As many as the rules look back. */
+  readonly before: readonly Numbered[];
   readonly format: Format;
   readonly timestamp: number;
 }
@@ -78,17 +92,26 @@ async function chosenRecord(session: Session, rules: CompiledRules): Promise<Cho
     const bytes = Buffer.from(given);
     const read = () => parseDocuments(bytes, format);
     return {
-      record: { line: 1, bytes, read },
+      chosen: { record: { line: 1, bytes, read }, offset: 0n },
+      before: [],
       format,
       timestamp: timeOption(session) ?? Date.now(),
     };
   }
   const input = await openInput(requiredText(options, 'file'), io.cwd, rules.format);
   const timestamp = timeOption(session) ?? input.changedMs;
+  const { windowRecords } = rules;
+  let before: Numbered[] = [];
+  let offset = 0n;
   for await (const record of input.records()) {
     if (line !== undefined && record.line <= line && lastLine(record) >= line) {
-      return { record, format: input.format, timestamp };
+      before.splice(0, before.length - windowRecords);
+      return { chosen: { record, offset }, before, format: input.format, timestamp };
     }
+    before.push({ record, offset });
+    before =
+      before.length > 2 * windowRecords ? before.slice(before.length - windowRecords) : before;
+    offset += 1n;
   }
   throw new ShuttleError('USAGE', `There is no record at line ${line}.`);
 }

@@ -26,7 +26,7 @@ export function cleanCommand(cli: Cli): Command {
     .addCommand(checkRulesCommand(cli))
     .addCommand(explainCommand(cli))
     .description('clean a file by rules, and account for every record of it')
-    .option('--file <file>', 'the raw records: .csv, .tsv, .json or .jsonl')
+    .option('--file <file>', 'the raw records: .csv, .tsv, .json, .jsonl or .xml')
     .option('--rules <file>', 'the rule file, or preset:NAME')
     .option('--out <file>', 'write cleaned documents there (default: -, standard output)')
     .option('--refused <file>', 'write refused records there')
@@ -51,6 +51,8 @@ interface Summary {
   records: number;
   cleaned: number;
   documents: number;
+  /** Documents that stood before already, and were left out as the rules say. */
+  dropped: number;
   refused: number;
   /** By rule and code. */
   readonly refusals: Map<string, number>;
@@ -84,7 +86,8 @@ async function cleanFile(session: Session): Promise<Summary> {
         summary.isStopped = true;
         break;
       }
-      const raw = { key: null, value: record.bytes, headers: [], timestamp };
+      const offset = BigInt(summary.records);
+      const raw = { key: null, value: record.bytes, headers: [], timestamp, offset };
       const cleaned = await cleaner.cleanParsed(record.read, raw);
       count(summary, record, cleaned);
       await write(record, cleaned, out, letters);
@@ -125,15 +128,17 @@ function fileNames({ io, options }: Session): FileNames {
 }
 
 function emptySummary(rules: string, version: string | number): Summary {
-  const counts = { records: 0, cleaned: 0, documents: 0, refused: 0 };
+  const counts = { records: 0, cleaned: 0, documents: 0, dropped: 0, refused: 0 };
   return { rules, version, ...counts, refusals: new Map(), isStopped: false, first: [] };
 }
 
-function count(summary: Summary, { line }: InputRecord, { documents, refused }: Cleaned): void {
+function count(summary: Summary, { line }: InputRecord, cleaned: Cleaned): void {
+  const { documents, refused } = cleaned;
   summary.records += 1;
   if (refused === null) {
     summary.cleaned += 1;
     summary.documents += documents.length;
+    summary.dropped += cleaned.dropped;
     return;
   }
   summary.refused += 1;
@@ -177,22 +182,25 @@ function report(session: Session, summary: Summary): void {
 }
 
 function jsonOf(summary: Summary): string {
-  const { rules, version, records, cleaned, documents, refused, isStopped } = summary;
+  const { rules, version, records, cleaned, documents, dropped, refused, isStopped } = summary;
   const refusals = [...summary.refusals].map(([name, number]) => {
     const [rule, code] = name.split(' ');
     return { rule, code, records: number };
   });
-  const counts = { records, cleaned, documents, refused };
+  const counts = { records, cleaned, documents, dropped, refused };
   return JSON.stringify({ rules, version, ...counts, isStopped, refusals });
 }
 
 function textOf(summary: Summary, options: Session['options']): string[] {
   const { rules, version, records, cleaned, documents, refused, refusals, first } = summary;
+  const { dropped } = summary;
+  const left = dropped > 0 ? ` (${grouped(dropped)} dropped as duplicates)` : '';
   const sorted = [...refusals].sort(([, a], [, b]) => b - a);
   const told = options.refused === undefined ? first : [];
   return [
     `${counted(records, 'record')}: ${grouped(cleaned)} cleaned into ` +
-      `${counted(documents, 'document')}, ${grouped(refused)} refused, by ${rules} ${version}`,
+      `${counted(documents, 'document')}${left}, ` +
+      `${grouped(refused)} refused, by ${rules} ${version}`,
     ...table(sorted.map(([name, number]) => [` ${grouped(number)}`, ...name.split(' ')])),
     ...told.map(({ line, refusal }) => `line ${line}: ${refusal.sentence}`),
     ...(refused > TOLD_MAX && told.length > 0 ? ['--refused FILE keeps all of them.'] : []),
