@@ -135,6 +135,13 @@ export const ERRORS = {
     3,
     'Shuttle starts a new producer and reads back what is committed.',
   ),
+  CLEAN_FENCED: kind(
+    'Another instance cleans the source partition.',
+    'none',
+    'later',
+    3,
+    'Shuttle waits for the consumer group to say whose the partition is.',
+  ),
   // The ledger's answers
   ENDORSE_FAILED: kind(
     'The peers did not endorse the transaction.',
@@ -255,7 +262,7 @@ export const ERRORS = {
     'none',
     'never',
     5,
-    'docs/cleaning.md tells how to set it. clean.acceptLostPosition starts over, and repeats.',
+    'Set the position, or start over with clean.acceptLostPosition; see docs/recovery.md.',
   ),
   GAP: kind(
     'The ledger lacks records that it had confirmed.',
@@ -277,13 +284,6 @@ export const ERRORS = {
     'never',
     5,
     'Restore the topic, or publish under another prefix; check that its retention is -1.',
-  ),
-  CLEAN_FENCED: kind(
-    'Another instance cleans the source partition.',
-    'none',
-    'later',
-    5,
-    'Shuttle waits for the consumer group to say whose the partition is.',
   ),
   INDEX_BROKEN: kind(
     'The index and the changes topic do not belong together any more.',
