@@ -48,6 +48,7 @@ export function createJsonItems(): JsonItems {
     return item;
   };
   const isEmpty = (bytes: Buffer) => bytes.every((byte) => WHITE_SPACE.has(byte));
+  const isOfEmptyList = (piece: Buffer) => isEnded && count === 0 && isEmpty(piece);
   const finish = (): JsonItem[] => {
     if (!isEnded) {
       return [take(rest, 'The list has no end: the file may have been cut off.')];
@@ -65,7 +66,7 @@ export function createJsonItems(): JsonItems {
         if (what !== null) {
           const piece = rest.subarray(from, at);
           isEnded = what === 'end';
-          if (what === 'start' || (isEnded && count === 0 && isEmpty(piece))) {
+          if (what === 'start' || isOfEmptyList(piece)) {
             line += feeds(piece);
           } else {
             items.push(take(piece, null));

@@ -262,6 +262,36 @@ const ingest = z.strictObject({
     .describe('Go on when records that are not on the ledger yet are gone from the topic.'),
 });
 
+const clean = z.strictObject({
+  rules: text('a rule file, or preset:NAME', /^.+$/)
+    .optional()
+    .describe('Rules by which `shuttle clean` makes cleaned records of raw ones.')
+    .register(settingFacts, {
+      path: true,
+      allowed: 'a rule file, or preset:NAME',
+      otherwise: 'none: it has to be named',
+    }),
+  from: text(TOPIC_WORDS, topicName).default('shuttle.raw').describe('Topic of the raw records.'),
+  to: text(TOPIC_WORDS, topicName)
+    .default('shuttle.cleaned')
+    .describe('Topic that the cleaned records go to.'),
+  groupId: text('a name without blanks')
+    .optional()
+    .describe('Consumer group that shares the partitions and holds the position in them.')
+    .register(settingFacts, {
+      allowed: 'a name without blanks',
+      otherwise: '`<stream>.clean.<from>.<to>`',
+    }),
+  acceptTruncation: z
+    .boolean()
+    .default(false)
+    .describe('Go on when records that are not cleaned yet are gone from the topic.'),
+  acceptLostPosition: z
+    .boolean()
+    .default(false)
+    .describe('Start over when the group has no position, although there are cleaned records.'),
+});
+
 const publish = z.strictObject({
   prefix: text(TOPIC_WORDS, topicName)
     .default('shuttle')
@@ -312,6 +342,7 @@ export const settingsSchema = z
     kafka: kafka.prefault({}).describe('The Kafka cluster.'),
     fabric: fabric.prefault({}).describe('The Fabric channel, and as whom to speak to it.'),
     ingest: ingest.prefault({}).describe('From the cleaned topics to the ledger.'),
+    clean: clean.prefault({}).describe('From the raw topic to the cleaned one.'),
     publish: publish.prefault({}).describe('From the ledger to the blocks topics.'),
     index: index.prefault({}).describe('The read model beside the ledger.'),
     http: http.prefault({}).describe('Health and metrics.'),
@@ -328,12 +359,20 @@ export const settingsSchema = z
 export type Settings = z.output<typeof settingsSchema>;
 
 /** Settings that are each valid but not together, with the sentence that says so. */
-function contradictions({ kafka, fabric: { peer } }: Settings): [string, string][] {
+function contradictions({
+  kafka,
+  fabric: { peer },
+  clean: cleaning,
+}: Settings): [string, string][] {
   const useless: [string, string][] =
     peer.tlsEnabled === false && peer.tlsCa !== undefined
       ? [['fabric.peer.tlsCa', 'it has no effect while fabric.peer.tlsEnabled is false']]
       : [];
-  return [...useless, ...kafkaContradictions(kafka)];
+  const circular: [string, string][] =
+    cleaning.from === cleaning.to
+      ? [['clean.to', 'it is clean.from too, and cleaned records are no raw ones']]
+      : [];
+  return [...useless, ...circular, ...kafkaContradictions(kafka)];
 }
 
 function kafkaContradictions({ tls, sasl }: Settings['kafka']): [string, string][] {
