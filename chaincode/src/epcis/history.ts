@@ -23,14 +23,14 @@ export interface Happening {
   readonly through: string | null;
 }
 
-/** Where and how a thing was last told of: the latest event that tells each, null when none does. */
+/** Where and how a thing was last told of: by the latest event that tells each, if any. */
 export interface LastSeen {
   readonly place: Happening | null;
   readonly step: Happening | null;
   readonly disposition: Happening | null;
 }
 
-/** The time for which the events of a thing, or of a container, are those of the thing asked for. */
+/** A thing or a container, and the time for which its events are those of the thing asked for. */
 interface Window {
   readonly thing: Thing;
   /** Null for the thing itself, whose whole time it is. */

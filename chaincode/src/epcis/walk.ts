@@ -2,8 +2,8 @@
  * The graph of what came from what, walked from some things in one direction, page by page.
  *
  * Edges run with the flow of goods: from a lot to its items, from contents to their container, from
- * inputs by way of a transformation to outputs. Down follows them, up goes against them. Containment
- * counts as it is at the end of the time asked about; what was taken out again is not followed.
+ * inputs by way of a transformation to outputs. Down follows them, up goes against them. What is in
+ * what counts as it is at the end of the time asked about; what was taken out is not followed.
  *
  * A page ends with a cursor that holds all that was found so far, so whoever keeps the events keeps
  * nothing of the question, and no thing is told twice, whatever circles there are.
