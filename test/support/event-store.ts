@@ -93,4 +93,5 @@ export const ASKED = {
   rowsMax: 10_000,
   limits: NO_LIMITS,
   foundMax: 100_000,
+  edgesMax: 100_000,
 } as const;

@@ -33,6 +33,12 @@ export interface AskedWalk extends Asked {
   readonly foundMax: number;
 }
 
+export interface AskedTrace extends AskedWalk {
+  readonly depthMax: number;
+  /** Edges of a page at most. */
+  readonly edgesMax: number;
+}
+
 /** What every answer says of itself. */
 export interface Answered {
   /** '' when this page is the last one. */
@@ -62,13 +68,14 @@ export async function trace(
   store: EventStore,
   id: string,
   direction: Direction,
-  asked: AskedWalk & { readonly depthMax: number },
+  asked: AskedTrace,
 ): Promise<TraceAnswer> {
-  const { asOf, cursor, rowsMax, limits, foundMax, depthMax } = asked;
+  const { asOf, cursor, rowsMax, limits, foundMax, depthMax, edgesMax } = asked;
   const reader = new Reader(store, limits, asOf);
   const question = ['trace', id, direction, depthMax, asOf];
   const start = cursor === '' ? startOf(id, 'item') : decodeCursor(question, cursor);
-  const page = await walk(reader, start, { direction, depthMax, nodesMax: rowsMax, foundMax });
+  const bounds = { depthMax, nodesMax: rowsMax, edgesMax, foundMax };
+  const page = await walk(reader, start, { direction, ...bounds });
   const { edges, depthReached, isCut, next } = page;
   const nodes = page.found
     .slice(page.from, page.to)
@@ -122,8 +129,8 @@ export async function recall(
       rows.push(await rowOf(reader, found, node));
     }
   };
-  const options = { direction: 'down', depthMax: DEPTH_UNBOUNDED, foundMax, finished } as const;
-  const { isCut, next } = await walk(reader, start, { ...options, nodesMax: rowsMax });
+  const bounds = { depthMax: DEPTH_UNBOUNDED, nodesMax: rowsMax, edgesMax: null, foundMax };
+  const { isCut, next } = await walk(reader, start, { direction: 'down', ...bounds, finished });
   const last = next === null ? '' : encodeCursor(question, next);
   return { rows, isCut, cursor: last, partial: [...reader.partial] };
 }

@@ -2,7 +2,6 @@
  * What the reasoning about events needs of whoever keeps them: the ledger, or a read model of it.
  * The reasoning is the same for both, so both give the same answers.
  */
-import { entriesOf } from './entries.ts';
 import type { EpcisEvent, Role } from './event.ts';
 import { type Thing, type ThingPrefix, thingText } from './things.ts';
 
@@ -56,8 +55,11 @@ const KEPT_MAX = 200_000;
 const NAMED_PER_READ = 50;
 const ENTRIES_PER_READ = 10;
 
-/** Roles of each thing of an event, computed once. */
-const rolesOf = new WeakMap<EpcisEvent, ReadonlyMap<string, ReadonlySet<Role>>>();
+/** So many names of an event are looked through faster than they are sorted by. */
+const NAMED_FEW = 100;
+
+/** Roles and names of events that name many. */
+const namesOf = new WeakMap<EpcisEvent, ReadonlySet<string>>();
 
 /**
  * Reads for one question: counts reads, keeps what was read, and believes no entry that the event
@@ -153,22 +155,23 @@ function confirms(event: EpcisEvent, id: string, { time, role }: Entry): boolean
   if (event.inError || event.time !== time) {
     return false;
   }
-  let roles = rolesOf.get(event);
-  if (roles === undefined) {
-    roles = rolesByThing(event);
-    rolesOf.set(event, roles);
+  if (event.named.length <= NAMED_FEW) {
+    return isNamed(event, id, role);
   }
-  return roles.get(id)?.has(role) ?? false;
+  let names = namesOf.get(event);
+  if (names === undefined) {
+    names = new Set(event.named.map((each) => `${each.role} ${each.id}`));
+    namesOf.set(event, names);
+  }
+  return names.has(`${role} ${id}`) || isNamed({ ...event, named: [] }, id, role);
 }
 
-function rolesByThing(event: EpcisEvent): Map<string, Set<Role>> {
-  const roles = new Map<string, Set<Role>>();
-  const entries = entriesOf(event);
-  for (const entry of 'reason' in entries ? [] : entries) {
-    const id = thingText(entry);
-    roles.set(id, (roles.get(id) ?? new Set()).add(entry.role));
-  }
-  return roles;
+function isNamed({ named, lots, transformation }: EpcisEvent, id: string, role: Role): boolean {
+  return (
+    named.some((each) => each.id === id && each.role === role) ||
+    lots.some((each) => each.lot === id && each.role === role) ||
+    transformation === id
+  );
 }
 
 /** A map that lets its oldest entries go when together they weigh too much. */

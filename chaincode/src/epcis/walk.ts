@@ -59,6 +59,8 @@ export interface WalkOptions {
   readonly depthMax: number;
   /** Things that a page finishes at most. */
   readonly nodesMax: number;
+  /** Edges that a page tells at most; null when nobody asks for edges. */
+  readonly edgesMax: number | null;
   /** Things that are found at most, in all pages together. */
   readonly foundMax: number;
   /** Told of each thing when its edges are told. */
@@ -78,9 +80,6 @@ export interface WalkPage {
   /** Whether more than `foundMax` things were found, so that some are missing. */
   readonly isCut: boolean;
 }
-
-/** Edges of a page: each takes some 250 bytes, and an answer has to fit 4 MiB. */
-export const PAGE_EDGES_MAX = 5_000;
 
 const ENTRIES_AT_ONCE = 100;
 const THINGS_AT_ONCE = 100;
@@ -146,7 +145,12 @@ class Walk {
 
   /** Every page gets somewhere: what costs more than a page costs is not cut before it is told. */
   private isSpent(): boolean {
-    return this.edges.length >= PAGE_EDGES_MAX || (this.reader.isSpent && this.hasMoved);
+    return this.hasEnoughEdges() || (this.reader.isSpent && this.hasMoved);
+  }
+
+  private hasEnoughEdges(): boolean {
+    const { edgesMax } = this.options;
+    return edgesMax !== null && this.edges.length >= edgesMax;
   }
 
   /** Tells the edges of a thing. False when the page was full before the last one. */
@@ -185,7 +189,7 @@ class Walk {
       if (count <= this.told) {
         continue;
       }
-      if (this.edges.length >= PAGE_EDGES_MAX) {
+      if (this.hasEnoughEdges()) {
         return false;
       }
       this.tell(node, edge);
@@ -244,7 +248,9 @@ class Walk {
 
   private tell(node: Found, edge: Edge & { readonly kindOfOther: NodeKind }): void {
     const { kindOfOther, ...told } = edge;
-    this.edges.push(told);
+    if (this.options.edgesMax !== null) {
+      this.edges.push(told);
+    }
     const id = this.options.direction === 'down' ? told.to : told.from;
     const depth = node.depth + (kindOfOther === 'item' ? 1 : 0);
     this.find({ id, kind: kindOfOther }, { depth, via: this.at, by: told.kind });

@@ -289,7 +289,7 @@ describe('pages', () => {
     const nodes = [];
     let cursor = '';
     do {
-      const asked = { ...ASKED, cursor, limits, rowsMax: 3, depthMax: 9 };
+      const asked = { ...ASKED, cursor, limits, rowsMax: 3, depthMax: 9, edgesMax: 2 };
       const page = await trace(store, LOT, 'down', asked);
       edges.push(...page.edges);
       nodes.push(...page.nodes);
