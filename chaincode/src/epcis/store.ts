@@ -51,6 +51,9 @@ export interface Fact {
 /** So many things named by events, and facts of stories, are kept for a question. */
 const KEPT_MAX = 200_000;
 
+/** Entries that are read at once, where the first of them is likely to do. */
+const ENTRIES_AT_ONCE = 10;
+
 /** An event costs as much as a read for each so many things that it names. */
 const NAMED_PER_READ = 50;
 const ENTRIES_PER_READ = 10;
@@ -103,6 +106,23 @@ export class Reader {
     const story = (await this.facts(thing, entries.slice(0, limit))).sort(byTime);
     this.stories.set(name, story, story.length);
     return story;
+  }
+
+  /** Whether any event names the thing now: entries stay behind what was changed or deleted. */
+  async isNamed(thing: Thing): Promise<boolean> {
+    for (let after: Entry | null = null; ; ) {
+      const query = { from: null, until: this.until, after, limit: ENTRIES_AT_ONCE };
+      const entries: readonly Entry[] = await this.entries(thing, query);
+      for (const entry of entries) {
+        if ((await this.facts(thing, [entry])).length > 0) {
+          return true;
+        }
+      }
+      if (entries.length < ENTRIES_AT_ONCE) {
+        return false;
+      }
+      after = entries.at(-1) as Entry;
+    }
   }
 
   async entries(thing: Thing, query: EntryQuery): Promise<readonly Entry[]> {

@@ -203,8 +203,11 @@ class Walk {
     for (;;) {
       const after = this.after === null ? null : thingOf(this.after.eventKey);
       const things = await this.reader.things(product, after, THINGS_AT_ONCE);
-      for (const id of things.map(thingText)) {
-        this.find({ id, kind: 'item' }, { depth: 0, via: null, by: null });
+      for (const thing of things) {
+        const id = thingText(thing);
+        if (await this.reader.isNamed(thing)) {
+          this.find({ id, kind: 'item' }, { depth: 0, via: null, by: null });
+        }
         // A position behind an entry serves for a position behind a thing.
         this.after = { time: '', role: 'object', eventKey: id };
       }
