@@ -11,7 +11,7 @@ import { PAGE_SIZE_MAX } from './queries.ts';
 import { Refusal } from './refusal.ts';
 import type { State } from './state.ts';
 
-/** A page ends at the next chance after so many reads, each a message between chaincode and peer. */
+/** A page ends at the next chance after so many reads: each is a message to the peer and back. */
 const READS_MAX = 2_000;
 /** Of the events of one thing, where its whole story is asked for. */
 const ENTRIES_MAX = 2_000;
