@@ -24,6 +24,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   publish: 3,
   reconcile: 3,
   letters: 3,
+  trace: 3,
   'read-model': 3,
   origin: 3,
   stage: 3,
