@@ -16,26 +16,30 @@ const LABELS: Readonly<Record<Direction, Readonly<Record<EdgeKind, string>>>> = 
   down: { lot: 'item', contained: 'in', input: 'used by', output: 'made' },
 };
 
+const BRANCH = ['├─', '│  '] as const;
+const LAST_BRANCH = ['└─', '   '] as const;
+
 /** What stands in several places is drawn whole in the first, and named in the others. */
 export function treeLines({ id, direction, nodes, edges }: Graph): string[] {
-  const isDown = direction === 'down';
-  const below = groupedBy(edges, ({ from, to }) => (isDown ? from : to));
+  const farEnd = ({ from, to }: Edge): string => (direction === 'down' ? to : from);
+  const below = groupedBy(edges, ({ from, to }) => (direction === 'down' ? from : to));
   const items = new Set(nodes.filter(({ kind }) => kind === 'item').map((node) => node.id));
-  const lines = [readableId(id)];
   const drawn = new Set<string>([id]);
-  const textOf = ({ kind, time }: Edge, other: string): string => {
-    const again = drawn.has(other) && below.has(other) ? '  (see above)' : '';
-    const name = items.has(other) ? readableId(other) : plain(other);
-    return `${LABELS[direction][kind]} ${name}  ${time}${again}`;
-  };
+  const lines = [readableId(id)];
+  const again = (other: string): string =>
+    drawn.has(other) && below.has(other) ? '  (see above)' : '';
   const draw = (above: string, indent: string): void => {
-    const last = below.get(above)?.at(-1);
-    for (const edge of below.get(above) ?? []) {
-      const other = isDown ? edge.to : edge.from;
-      lines.push(`${indent}${edge === last ? '└─' : '├─'} ${textOf(edge, other)}`);
+    const branches = below.get(above) ?? [];
+    for (const [n, edge] of branches.entries()) {
+      const other = farEnd(edge);
+      const name = items.has(other) ? readableId(other) : plain(other);
+      const [corner, further] = n === branches.length - 1 ? LAST_BRANCH : BRANCH;
+      lines.push(
+        `${indent}${corner} ${LABELS[direction][edge.kind]} ${name}  ${edge.time}${again(other)}`,
+      );
       if (!drawn.has(other)) {
         drawn.add(other);
-        draw(other, `${indent}${edge === last ? '  ' : '│ '} `);
+        draw(other, indent + further);
       }
     }
   };

@@ -33,7 +33,7 @@ export function asOfOption({ options }: Session): string | null {
   if (asOf === undefined) {
     return null;
   }
-  const instant = utcInstant(String(asOf));
+  const instant = typeof asOf === 'string' ? utcInstant(asOf) : null;
   if (instant === null) {
     const example = '2026-11-21T12:00:00Z';
     throw new ShuttleError('USAGE', `--as-of takes an instant with a time zone, as ${example}.`);

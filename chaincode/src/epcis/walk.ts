@@ -170,8 +170,11 @@ class Walk {
           return false;
         }
       }
-      this.after = entry;
-      this.told = 0;
+      // A read model has no entries of what has changed; its cursors are the ledger's all the same.
+      if (facts.length > 0 || this.reader.isSpent) {
+        this.after = entry;
+        this.told = 0;
+      }
       this.hasMoved = true;
       if (this.reader.isSpent) {
         return false;
