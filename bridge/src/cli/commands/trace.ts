@@ -114,7 +114,10 @@ const TITLES: Readonly<Record<Direction, string>> = {
 function tell(session: Session, asked: Asked, graphs: readonly Traced[], state: object): void {
   const { id, asOf, depth } = asked;
   if (session.json) {
-    const answers = graphs.map(({ id: _, direction, ...graph }) => [direction, graph]);
+    const answers = graphs.map((graph) => {
+      const { direction, nodes, edges, depthReached, isCut, partial } = graph;
+      return [direction, { nodes, edges, depthReached, isCut, partial }];
+    });
     session.print(plainJson({ id, asOf, depth, ...Object.fromEntries(answers), ...state }));
     return;
   }
