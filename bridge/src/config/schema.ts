@@ -23,6 +23,7 @@ import {
   IN_FLIGHT_MAX_DEFAULT,
   KAFKA_REQUEST_TIMEOUT_MS_DEFAULT,
   LANES_DEFAULT,
+  REGISTRY_TIMEOUT_MS_DEFAULT,
   SESSION_TIMEOUT_MS_DEFAULT,
   SUBMIT_TIMEOUT_MS_DEFAULT,
 } from '../limits.ts';
@@ -262,6 +263,22 @@ const ingest = z.strictObject({
     .describe('Go on when records that are not on the ledger yet are gone from the topic.'),
 });
 
+const registry = z.strictObject({
+  url: text('an http or https address', /^https?:\/\/[^\s/@?#]+(?:\/[^\s?#]*)?$/)
+    .optional()
+    .describe('Schema registry, for rules with the format `registry`.'),
+  username: z.string().min(1).optional().describe('User to ask the registry as.'),
+  passwordFile: file('a file').describe('File whose first line is the password.'),
+  ca: file('a PEM file').describe("Authorities to trust instead of the system's."),
+  timeoutMs: durationMs(REGISTRY_TIMEOUT_MS_DEFAULT).describe(
+    'A request that the registry does not answer for so long is made again.',
+  ),
+});
+
+const clean = z.strictObject({
+  registry: registry.prefault({}).describe('Where schemas of records are found by their number.'),
+});
+
 const publish = z.strictObject({
   prefix: text(TOPIC_WORDS, topicName)
     .default('shuttle')
@@ -312,6 +329,7 @@ export const settingsSchema = z
     kafka: kafka.prefault({}).describe('The Kafka cluster.'),
     fabric: fabric.prefault({}).describe('The Fabric channel, and as whom to speak to it.'),
     ingest: ingest.prefault({}).describe('From the cleaned topics to the ledger.'),
+    clean: clean.prefault({}).describe('From raw records to cleaned ones.'),
     publish: publish.prefault({}).describe('From the ledger to the blocks topics.'),
     index: index.prefault({}).describe('The read model beside the ledger.'),
     http: http.prefault({}).describe('Health and metrics.'),
@@ -328,12 +346,30 @@ export const settingsSchema = z
 export type Settings = z.output<typeof settingsSchema>;
 
 /** Settings that are each valid but not together, with the sentence that says so. */
-function contradictions({ kafka, fabric: { peer } }: Settings): [string, string][] {
+function contradictions({ kafka, clean, fabric: { peer } }: Settings): [string, string][] {
   const useless: [string, string][] =
     peer.tlsEnabled === false && peer.tlsCa !== undefined
       ? [['fabric.peer.tlsCa', 'it has no effect while fabric.peer.tlsEnabled is false']]
       : [];
-  return [...useless, ...kafkaContradictions(kafka)];
+  return [...useless, ...kafkaContradictions(kafka), ...registryContradictions(clean.registry)];
+}
+
+function registryContradictions({
+  url,
+  username,
+  passwordFile,
+  ca,
+}: Settings['clean']['registry']): [string, string][] {
+  const found: [string, string][] = [];
+  if ((username === undefined) !== (passwordFile === undefined)) {
+    const given = username === undefined ? 'passwordFile' : 'username';
+    const both = 'clean.registry.username and clean.registry.passwordFile go together';
+    found.push([`clean.registry.${given}`, both]);
+  }
+  if (ca !== undefined && url?.startsWith('https:') !== true) {
+    found.push(['clean.registry.ca', 'it has no effect unless clean.registry.url is https']);
+  }
+  return found;
 }
 
 function kafkaContradictions({ tls, sasl }: Settings['kafka']): [string, string][] {
