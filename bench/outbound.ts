@@ -18,6 +18,7 @@ const SILENT_METER: Meter = {
   recordsRead: nothing,
   recordsFinished: nothing,
   batchCommitted: nothing,
+  recordsCleaned: nothing,
   inFlight: nothing,
   buffered: nothing,
   position: nothing,

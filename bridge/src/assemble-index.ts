@@ -11,7 +11,7 @@ import { feedReadModel } from './read-model/feed.ts';
 import type { ReadModel } from './read-model/queries.ts';
 import { openDatabase } from './sqlite/database.ts';
 import { openReadModel } from './sqlite/reader.ts';
-import { createWriter } from './sqlite/writer.ts';
+import { createWriter, epcisEntries } from './sqlite/writer.ts';
 import { patiently } from './system/patience.ts';
 
 const FILE_DEFAULT = 'shuttle-index.db';
@@ -39,7 +39,7 @@ export async function indexWith(
   const reader = createReader(kafka);
   try {
     const nowMs = () => clock.now();
-    const model = createWriter(file, database, { ...source, clusterId }, () => [], nowMs);
+    const model = createWriter(file, database, { ...source, clusterId }, epcisEntries, nowMs);
     if (options.rebuild) {
       model.clear();
     }

@@ -3,6 +3,7 @@
 import { Connections } from './assemble-connect.ts';
 import { indexWith, readModelOf } from './assemble-index.ts';
 import { lettersWith, letterWith, replayWith } from './assemble-letters.ts';
+import { cleanWith } from './assemble-stage.ts';
 import { statusWith } from './assemble-status.ts';
 import { type GroupTools, reconcileWith, resetOffsetsWith, type Tools } from './assemble-tools.ts';
 import { type TopicNames, topicNames } from './block/topics.ts';
@@ -41,11 +42,12 @@ import {
   PUBLISH_TRANSACTION_RECORDS_MAX,
 } from './limits.ts';
 import type { OriginDeps } from './origin/origin.ts';
-import { Outage } from './outage.ts';
+import { Outage, type Side } from './outage.ts';
 import type { Ledger, Log, Source } from './ports.ts';
 import { blockBytesMax } from './publish/block-bytes-max.ts';
 import { type PublishSummary, runPublish } from './publish/publish.ts';
 import type { ReadModel } from './read-model/queries.ts';
+import type { StageSummary } from './stage/context.ts';
 import { systemClock as clock } from './system/clock.ts';
 import { createLog } from './system/log.ts';
 import { createMeter, type Figures, type SystemMeter } from './system/meter.ts';
@@ -164,21 +166,30 @@ class AssembledShuttle implements Shuttle {
     );
   }
 
-  async serve(): Promise<string | null> {
+  async clean(options: RunOptions, signal: AbortSignal): Promise<StageSummary> {
+    const { settings, log, meter, outage } = this;
+    const kafka = this.kafka();
+    const stream = () => this.stream();
+    const parts = { settings, kafka, stream, log, meter, outage, clock };
+    return await cleanWith(parts, this.bounds(options), signal);
+  }
+
+  async serve(sides: readonly Side[]): Promise<string | null> {
     const { host, port } = this.settings.http;
     if (port === undefined) {
       return null;
     }
+    const ask = {
+      kafka: () => this.kafka().clusterId(),
+      fabric: async () => (await this.ledger()).height(),
+    };
     const server = createHttpServer({
       notReady: createReadiness({
         figures: () => this.figures(),
         waits: () => this.outage.waits(),
         meter: this.meter,
         clock,
-        ask: {
-          kafka: () => this.kafka().clusterId(),
-          fabric: async () => (await this.ledger()).height(),
-        },
+        ask: Object.fromEntries(sides.map((side) => [side, ask[side]])),
       }),
       metrics: () => this.meter.metrics(),
       metricsContentType: this.meter.contentType,

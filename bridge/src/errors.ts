@@ -149,6 +149,13 @@ export const ERRORS = {
     3,
     'Shuttle starts a new producer and reads back what is committed.',
   ),
+  CLEAN_FENCED: kind(
+    'Another instance cleans the source partition.',
+    'none',
+    'later',
+    3,
+    'Shuttle waits for the consumer group to say whose the partition is.',
+  ),
   // The ledger's answers
   ENDORSE_FAILED: kind(
     'The peers did not endorse the transaction.',
@@ -244,7 +251,7 @@ export const ERRORS = {
     'Configure ingest.lanes and ingest.keyExpression as the ledger says, or use `shuttle relane`.',
   ),
   SOURCE_REWOUND: kind(
-    'The ledger is ahead of the source partition.',
+    'What was carried already is ahead of the source partition.',
     'none',
     'never',
     5,
@@ -258,11 +265,18 @@ export const ERRORS = {
     'The topic was created again, or somebody moved a watermark: see docs/recovery.md.',
   ),
   SOURCE_TRUNCATED: kind(
-    'Records that are not on the ledger yet are gone from the source partition.',
+    'Records that were not carried yet are gone from the source partition.',
     'none',
     'never',
     5,
-    'Restore them, or accept their loss with ingest.acceptTruncation.',
+    'Restore them, or accept the loss with ingest.acceptTruncation or clean.acceptTruncation.',
+  ),
+  POSITION_LOST: kind(
+    'The consumer group of the cleaning has no position, although the cleaned topic has records.',
+    'none',
+    'never',
+    5,
+    'Set the position, or start over with clean.acceptLostPosition; see docs/recovery.md.',
   ),
   GAP: kind(
     'The ledger lacks records that it had confirmed.',

@@ -88,3 +88,17 @@ export const INDEX_STEP_CHANGES_MAX = 1_000;
 export const INDEX_FOLLOW_WAIT_MS = 500;
 /** How often the ends of the changes topic are looked at while the index follows it. */
 export const INDEX_LOOK_MS = 5_000;
+
+/** Kafka transactions of the cleaning: cut at the first of these that is reached. */
+export const CLEAN_TRANSACTION_RECORDS_MAX = 4_000;
+export const CLEAN_TRANSACTION_BYTES_MAX = 8 * 1024 * 1024;
+export const CLEAN_TRANSACTION_AGE_MS = 50;
+export const CLEAN_TRANSACTION_TIMEOUT_MS = 60_000;
+export const CLEAN_DEADLINE_MS = 40_000;
+/** Raw records in memory over all partitions; beyond, partitions are paused. */
+export const CLEAN_BUFFER_RECORDS_MAX = 40_000;
+export const CLEAN_BUFFER_BYTES_MAX = 48 * 1024 * 1024;
+/** Cleaning works for so long before heartbeats, answers and signals get their turn. */
+export const CLEAN_WORK_MS_MAX = 10;
+/** Who is fenced waits so long for the group to take its partition away, then asks for it anew. */
+export const CLEAN_FENCED_PATIENCE_MS = 4_000;

@@ -78,13 +78,19 @@ export interface Source {
   close(): Promise<void>;
 }
 
+/** A source whose reader may begin a partition again, wherever it stands then. */
+export interface RenewableSource extends Source {
+  /** Gives the partition up and takes it anew: `revoked`, then `assigned` with another epoch. */
+  renew(owned: Owned): void;
+}
+
 /** A refused record on its way to the dead-letter topic. */
 export interface DeadLetter extends TopicPartition {
   readonly record: SourceRecord;
-  readonly stage: 'carry' | 'ledger';
+  readonly stage: 'clean' | 'carry' | 'ledger';
   readonly code: string;
   readonly reason: string;
-  /** Name of the contract's own rule that refused the record. */
+  /** Name of the rule that refused the record: of the cleaning, or of the contract. */
   readonly rule?: string;
   /** The transaction that refused it, when the ledger did. */
   readonly txId: string | null;
@@ -93,6 +99,52 @@ export interface DeadLetter extends TopicPartition {
 export interface DeadLetters {
   /** Resolves when all in-sync replicas hold the letters; retries inside until then. */
   send(letters: readonly DeadLetter[], signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Where the cleaning of a source partition stands. */
+export interface CleanPosition extends PartitionEnds {
+  /** The next offset to clean; null when the group has none of this partition. */
+  readonly offset: bigint | null;
+  /** Whether the group has an offset of any partition of the topic. */
+  readonly isGroupKnown: boolean;
+  /** Whether anything has ever been written to the cleaned topic. */
+  readonly isTargetWritten: boolean;
+}
+
+/** A cleaned record: a document, with the raw record that it was made of. */
+export interface CleanedRecord {
+  readonly raw: SourceRecord;
+  readonly key: Uint8Array;
+  /** Null deletes the key. */
+  readonly value: Uint8Array | null;
+}
+
+/** What became of the raw records up to `next`. */
+export interface CleanStep {
+  readonly cleaned: readonly CleanedRecord[];
+  readonly letters: readonly DeadLetter[];
+  /** The next offset to clean, when this is committed. */
+  readonly next: bigint;
+}
+
+/**
+ * What the cleaning of one source partition writes, and how far it has come.
+ *
+ * Guarantees: `open` fences every older sink of the partition and settles its transaction before
+ * it reads the position, so nobody else can move it afterwards. `commit` is one Kafka transaction:
+ * the records, the letters and the position, or none of it. After any error the sink is of no more
+ * use: another one, once open, says what was committed.
+ */
+export interface CleanSink {
+  /** @throws ShuttleError TOPIC_MISSING, KAFKA_UNREACHABLE, KAFKA_REFUSED */
+  open(): Promise<CleanPosition>;
+  /** @throws ShuttleError CLEAN_FENCED; PRODUCE_FAILED: it is not known which; TOPIC_UNFIT */
+  commit(step: CleanStep): Promise<void>;
+  /** Why the cleaned topic does not take the record, as a sentence; null when it does. */
+  misfit(record: CleanedRecord): string | null;
+  /** Committed records of the source partition with offsets in [from, to), in their order. */
+  read(from: bigint, to: bigint): AsyncIterable<readonly SourceRecord[]>;
   close(): Promise<void>;
 }
 
@@ -201,6 +253,8 @@ export interface Meter {
   recordsRead(at: TopicPartition, count: number): void;
   recordsFinished(at: TopicPartition, applied: number, rejected: number, repeated: number): void;
   batchCommitted(at: TopicPartition, lane: number, records: number, durationMs: number): void;
+  /** Raw records that became documents or dead letters, in one Kafka transaction. */
+  recordsCleaned(at: TopicPartition, cleaned: number, documents: number, refused: number): void;
   inFlight(count: number): void;
   buffered(records: number, bytes: number): void;
   /** Next unfinished offset and the end of the log, as far as they are known. */

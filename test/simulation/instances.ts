@@ -238,6 +238,7 @@ function createMeter(watched: Partial<Meter>): Meter {
     recordsRead: ignore,
     recordsFinished: ignore,
     batchCommitted: ignore,
+    recordsCleaned: ignore,
     inFlight: ignore,
     buffered: ignore,
     position: ignore,

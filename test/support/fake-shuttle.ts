@@ -88,6 +88,7 @@ function fakeShuttle({ shuttle, ledger }: CommandOptions, closed: () => void): S
     ledger: async () => ledger as Ledger,
     ingest: async () => INGESTED,
     publish: async () => PUBLISHED,
+    clean: () => Promise.reject(new TypeError('no cleaning')),
     serve: async () => null,
     tail: async function* () {},
     status: () => Promise.reject(new TypeError('no status')),

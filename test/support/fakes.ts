@@ -46,6 +46,7 @@ export const silentMeter: Meter = {
   recordsRead: () => {},
   recordsFinished: () => {},
   batchCommitted: () => {},
+  recordsCleaned: () => {},
   inFlight: () => {},
   buffered: () => {},
   position: () => {},

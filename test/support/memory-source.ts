@@ -3,7 +3,7 @@ import type {
   Assignment,
   Owned,
   PartitionEnds,
-  Source,
+  RenewableSource,
   SourceBatch,
   SourceEvent,
 } from '../../bridge/src/ports.ts';
@@ -78,7 +78,7 @@ interface Position {
 }
 
 /** One member of the group; owns what `assign` gives it. */
-export class MemorySource implements Source {
+export class MemorySource implements RenewableSource {
   readonly topic: MemoryTopic;
   /** Every ack in order, with the partition it was for. */
   readonly ackLog: { at: string; offset: bigint }[] = [];
@@ -178,6 +178,13 @@ export class MemorySource implements Source {
     if (position !== null) {
       position.next = offset;
       this.kick();
+    }
+  }
+
+  renew(owned: Owned): void {
+    if (this.own(owned) !== null) {
+      this.revoke(owned.partition);
+      this.assign([owned.partition]);
     }
   }
 

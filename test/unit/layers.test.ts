@@ -26,6 +26,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   letters: 3,
   'read-model': 3,
   origin: 3,
+  stage: 3,
   kafka: 4,
   fabric: 4,
   sqlite: 4,
@@ -39,6 +40,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'assemble-tools.ts': 5.5,
   'assemble-letters.ts': 5.5,
   'assemble-index.ts': 5.5,
+  'assemble-stage.ts': 5.5,
   'assemble.ts': 6,
   'index.ts': 7,
 };

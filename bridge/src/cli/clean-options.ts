@@ -8,7 +8,7 @@ import type { SchemaSource } from '../clean/wire-schema.ts';
 import { registryConnection } from '../config/connections.ts';
 import { ShuttleError } from '../errors.ts';
 import type { Log, LogFields } from '../ports.ts';
-import { createRegistry } from '../registry/client.ts';
+import { registryFor } from '../registry/open.ts';
 import { systemClock } from '../system/clock.ts';
 import type { Output } from './io.ts';
 import type { Session } from './session.ts';
@@ -49,25 +49,13 @@ export function timeOption({ options }: Session): number | undefined {
  */
 export function registryOf(
   session: Session,
-  { kind }: Format,
+  format: Format,
   signal: AbortSignal = new AbortController().signal,
 ): SchemaSource | undefined {
-  if (kind !== 'registry') {
-    return undefined;
-  }
   const { settings } = session.loaded;
-  const connection = registryConnection(settings);
-  if (connection === undefined) {
-    const sentence = 'The rules have the format "registry", and clean.registry.url is not set.';
-    throw new ShuttleError('CONFIG_INVALID', sentence);
-  }
   const { deadlineMs: patienceMs } = settings.command;
-  return createRegistry(connection, {
-    clock: systemClock,
-    log: teller(session),
-    signal,
-    patienceMs,
-  });
+  const options = { clock: systemClock, log: teller(session), signal, patienceMs };
+  return registryFor(format, registryConnection(settings), options);
 }
 
 /** Tells a person what keeps the command waiting. */

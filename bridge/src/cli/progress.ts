@@ -24,12 +24,12 @@ export interface Step {
  */
 export function createIngestSteps(): (figures: Figures) => Step {
   const lacked = new Map<string, number>();
-  return ({ applied, rejected, repeated, partitions }) => {
+  return ({ applied, rejected, repeated, cleaned, refused, partitions }) => {
     for (const partition of partitions) {
       const name = partitionName(partition);
       lacked.set(name, lacked.get(name) ?? Number(partition.lag));
     }
-    const done = applied + rejected + repeated;
+    const done = applied + rejected + repeated + cleaned + refused;
     const total = [...lacked.values()].reduce((sum, lag) => sum + lag, 0);
     return { done, total: Math.max(done, total) };
   };
@@ -44,15 +44,15 @@ export function publishStep(figures: Figures, lastBlock: number): Step {
 export async function showProgress(
   output: Output,
   shuttle: Shuttle,
-  pipeline: 'ingest' | 'publish',
+  pipeline: 'clean' | 'ingest' | 'publish',
 ): Promise<Progress> {
   const lastBlock = pipeline === 'publish' ? await lastBlockOf(shuttle) : 0;
   const ingestStep = createIngestSteps();
   const step = () =>
-    pipeline === 'ingest'
-      ? ingestStep(shuttle.figures())
-      : publishStep(shuttle.figures(), lastBlock);
-  const unit = pipeline === 'ingest' ? 'records' : 'blocks';
+    pipeline === 'publish'
+      ? publishStep(shuttle.figures(), lastBlock)
+      : ingestStep(shuttle.figures());
+  const unit = pipeline === 'publish' ? 'blocks' : 'records';
   const format = `${pipeline.padEnd(7)} {bar} {percentage}%  {shown} ${unit}  {rate}/s`;
   const bar = startBar(output, format, { shown: '', rate: '0' });
   const startedMs = shuttle.clock.now();

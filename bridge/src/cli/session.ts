@@ -36,7 +36,9 @@ export interface ActionOptions {
   /** Gives up after command.deadlineMs, and logs from warn on. */
   readonly once: boolean;
   /** Logs from warn on, unless the level is configured. */
-  readonly quiet?: boolean;
+  readonly quiet?: boolean | ((options: Session['options']) => boolean);
+  /** The command's own options that are short for a setting. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** Options that are short for a setting, on every command. */
@@ -112,9 +114,10 @@ function openSession(
 ): OpenedSession {
   const { io } = cli;
   const file = options.config as string | undefined;
-  const flags = settingFlags(options);
+  const flags = settingFlags(options, how.settings ?? {});
   const loaded = loadSettings({ file, env: io.env, cwd: io.cwd, flags });
-  const quiet = how.once || how.quiet === true || showsProgress(io, options);
+  const isQuiet = typeof how.quiet === 'function' ? how.quiet(options) : how.quiet === true;
+  const quiet = how.once || isQuiet || showsProgress(io, options);
   let shuttle: Shuttle | null = null;
   return {
     io,
@@ -143,7 +146,10 @@ export function showsProgress(io: Io, options: Readonly<Record<string, unknown>>
   return options.untilEnd === true && options.json !== true && io.stderr.isTTY;
 }
 
-function settingFlags(options: Readonly<Record<string, unknown>>): SettingFlag[] {
+function settingFlags(
+  options: Readonly<Record<string, unknown>>,
+  own: Readonly<Record<string, string>>,
+): SettingFlag[] {
   const flags: SettingFlag[] = [];
   for (const text of (options.set as readonly string[] | undefined) ?? []) {
     const equals = text.indexOf('=');
@@ -158,6 +164,12 @@ function settingFlags(options: Readonly<Record<string, unknown>>): SettingFlag[]
     const value = options[option.attributeName()];
     if (typeof value === 'string') {
       flags.push({ path, value, flag: option.long ?? spelled });
+    }
+  }
+  for (const [name, path] of Object.entries(own)) {
+    const value = options[name];
+    if (typeof value === 'string') {
+      flags.push({ path, value, flag: `--${name}` });
     }
   }
   return flags;

@@ -6,11 +6,13 @@ import type { Relaned, RelaneOptions } from '../ingest/relane.ts';
 import type { ReplayOptions, ReplaySummary } from '../letters/replay.ts';
 import type { ListedLetter } from '../letters/walk.ts';
 import type { OriginDeps } from '../origin/origin.ts';
+import type { Side } from '../outage.ts';
 import type { Clock, Ledger } from '../ports.ts';
 import type { PublishSummary } from '../publish/publish.ts';
 import type { FeedSummary } from '../read-model/feed.ts';
 import type { ReadModel } from '../read-model/queries.ts';
 import type { ReconcileOptions, ReconcileSummary } from '../reconcile/reconcile.ts';
+import type { StageSummary } from '../stage/context.ts';
 import type { Figures } from '../system/meter.ts';
 import type { RecordHeader } from '../values.ts';
 
@@ -113,8 +115,10 @@ export interface Shuttle {
   ledger(): Promise<Ledger>;
   ingest(options: RunOptions, signal: AbortSignal): Promise<IngestSummary>;
   publish(options: RunOptions, signal: AbortSignal): Promise<PublishSummary>;
-  /** Serves health and metrics if a port is configured. The address, or null. */
-  serve(): Promise<string | null>;
+  /** From the raw topic to the cleaned one. */
+  clean(options: RunOptions, signal: AbortSignal): Promise<StageSummary>;
+  /** Serves health and metrics of the work with these sides if a port is configured: where. */
+  serve(sides: readonly Side[]): Promise<string | null>;
   tail(options: TailOptions, signal: AbortSignal): AsyncIterable<TailRecord>;
   status(): Promise<Status>;
   /** Compares a source topic, the ledger and the blocks topic. */

@@ -1,6 +1,7 @@
 /** One sentence about what a pipeline has done. */
 import type { IngestSummary } from '../ingest/context.ts';
 import type { PublishSummary } from '../publish/publish.ts';
+import type { StageSummary } from '../stage/context.ts';
 import { counted, grouped } from './text.ts';
 
 export function ingestText(summary: IngestSummary, durationMs: number, withPace: boolean): string {
@@ -22,6 +23,15 @@ export function publishText(
     `Published: ${counted(blocks, 'block')} with ${counted(transactions, 'transaction')}, ` +
     `${counted(changes, 'change')} and ${counted(events, 'event')} ` +
     `${pace(records, durationMs, withPace)}.`
+  );
+}
+
+export function cleanText(summary: StageSummary, durationMs: number, withPace: boolean): string {
+  const { recordsRead, cleaned, documents, refused, transactions } = summary;
+  return (
+    `Cleaned: ${counted(recordsRead, 'record')} read, ${grouped(cleaned)} cleaned into ` +
+    `${counted(documents, 'document')}, ${grouped(refused)} to the dead letters; ` +
+    `${counted(transactions, 'transaction')} ${pace(cleaned + refused, durationMs, withPace)}.`
   );
 }
 

@@ -2,6 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { ShuttleError } from '../errors.ts';
 
+/** Names rules that come with Shuttle, where a file could be named. */
+export const PRESET_PREFIX = 'preset:';
+
 /**
  * The file's bytes. Read at start only, so waiting for the disk holds nothing up.
  *

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { ShuttleError } from '../errors.ts';
+import { PRESET_PREFIX } from './files.ts';
 import {
   configFile,
   environmentLayer,
@@ -116,7 +117,8 @@ function nested(effective: ReadonlyMap<string, Given>): unknown {
   }
   for (const [path, { setting, value, base }] of effective) {
     const { parent, name } = split(path);
-    const placed = setting.isPath && typeof value === 'string' && value !== '';
+    const isFile = typeof value === 'string' && value !== '' && !value.startsWith(PRESET_PREFIX);
+    const placed = setting.isPath && isFile;
     (groups.get(parent) ?? root)[name] = placed ? resolve(base, value) : value;
   }
   return root;

@@ -6,10 +6,9 @@ import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import { type CompiledRules, compileRules } from '../clean/compile.ts';
 import type { RuleProblem } from '../clean/step.ts';
 import { ShuttleError } from '../errors.ts';
-import { readConfigured } from './files.ts';
+import { PRESET_PREFIX, readConfigured } from './files.ts';
 
 const PRESETS = fileURLToPath(new URL('../../rules/', import.meta.url));
-const PRESET_PREFIX = 'preset:';
 
 /** A document expands to no more than this many aliases: YAML's way of making much of little. */
 const ALIASES_MAX = 100;

@@ -2,12 +2,7 @@
  * Every setting that there is: name, type, limits, default and what it means. The configuration
  * page, the JSON Schema, the environment names and the command line are all derived from here.
  */
-import {
-  BATCH_BYTES_MAX,
-  BATCH_RECORDS_MAX,
-  LANES_MAX,
-  NAME_BYTES_MAX,
-} from '@shuttle/chaincode/wire';
+import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, LANES_MAX } from '@shuttle/chaincode/wire';
 import { z } from 'zod';
 import {
   ACK_INTERVAL_MS_DEFAULT,
@@ -27,41 +22,16 @@ import {
   SESSION_TIMEOUT_MS_DEFAULT,
   SUBMIT_TIMEOUT_MS_DEFAULT,
 } from '../limits.ts';
-
-/** What the JSON Schema cannot say of a setting. */
-interface SettingFacts {
-  /** The value is a path: one that is relative starts at the place that names it. */
-  readonly path?: boolean;
-  /** What is allowed, in words, where the type alone does not tell. */
-  readonly allowed?: string;
-  /** What applies when the default is worked out at start. */
-  readonly otherwise?: string;
-}
-
-/** Beside zod's own metadata, so that it does not leak into the JSON Schema. */
-export const settingFacts = z.registry<SettingFacts>();
-
-const HOUR_MS = 3_600_000;
-
-const text = (allowed: string, pattern = /^\S+$/) =>
-  z.string().regex(pattern).register(settingFacts, { allowed });
-const file = (allowed: string, otherwise?: string) =>
-  z
-    .string()
-    .min(1)
-    .optional()
-    .register(settingFacts, {
-      path: true,
-      allowed,
-      ...(otherwise === undefined ? {} : { otherwise }),
-    });
-const durationMs = (fallback: number) => z.int().min(1).max(HOUR_MS).default(fallback);
-const host = z
-  .string()
-  .regex(/^(?:\[[0-9a-fA-F:]+\]|[^\s:,]+):[0-9]{1,5}$/)
-  .register(settingFacts, { allowed: 'host:port' });
-const topicName = new RegExp(`^[a-zA-Z0-9._-]{1,${NAME_BYTES_MAX}}$`);
-const TOPIC_WORDS = `letters, digits, ".", "_" and "-", at most ${NAME_BYTES_MAX}`;
+import {
+  durationMs,
+  file,
+  HOUR_MS,
+  host,
+  settingFacts,
+  TOPIC_WORDS,
+  text,
+  topicName,
+} from './setting-kinds.ts';
 
 const kafka = z.strictObject({
   brokers: z
@@ -276,6 +246,33 @@ const registry = z.strictObject({
 });
 
 const clean = z.strictObject({
+  rules: text('a rule file, or preset:NAME', /^.+$/)
+    .optional()
+    .describe('Rules by which `shuttle clean` makes cleaned records of raw ones.')
+    .register(settingFacts, {
+      path: true,
+      allowed: 'a rule file, or preset:NAME',
+      otherwise: 'none: it has to be named',
+    }),
+  from: text(TOPIC_WORDS, topicName).default('shuttle.raw').describe('Topic of the raw records.'),
+  to: text(TOPIC_WORDS, topicName)
+    .default('shuttle.cleaned')
+    .describe('Topic that the cleaned records go to.'),
+  groupId: text('a name without blanks')
+    .optional()
+    .describe('Consumer group that shares the partitions and holds the position in them.')
+    .register(settingFacts, {
+      allowed: 'a name without blanks',
+      otherwise: '`<stream>.clean.<from>.<to>`',
+    }),
+  acceptTruncation: z
+    .boolean()
+    .default(false)
+    .describe('Go on when records that are not cleaned yet are gone from the topic.'),
+  acceptLostPosition: z
+    .boolean()
+    .default(false)
+    .describe('Start over when the group has no position, although there are cleaned records.'),
   registry: registry.prefault({}).describe('Where schemas of records are found by their number.'),
 });
 
@@ -329,7 +326,7 @@ export const settingsSchema = z
     kafka: kafka.prefault({}).describe('The Kafka cluster.'),
     fabric: fabric.prefault({}).describe('The Fabric channel, and as whom to speak to it.'),
     ingest: ingest.prefault({}).describe('From the cleaned topics to the ledger.'),
-    clean: clean.prefault({}).describe('From raw records to cleaned ones.'),
+    clean: clean.prefault({}).describe('From the raw topic to the cleaned one.'),
     publish: publish.prefault({}).describe('From the ledger to the blocks topics.'),
     index: index.prefault({}).describe('The read model beside the ledger.'),
     http: http.prefault({}).describe('Health and metrics.'),
@@ -346,12 +343,25 @@ export const settingsSchema = z
 export type Settings = z.output<typeof settingsSchema>;
 
 /** Settings that are each valid but not together, with the sentence that says so. */
-function contradictions({ kafka, clean, fabric: { peer } }: Settings): [string, string][] {
+function contradictions({
+  kafka,
+  fabric: { peer },
+  clean: cleaning,
+}: Settings): [string, string][] {
   const useless: [string, string][] =
     peer.tlsEnabled === false && peer.tlsCa !== undefined
       ? [['fabric.peer.tlsCa', 'it has no effect while fabric.peer.tlsEnabled is false']]
       : [];
-  return [...useless, ...kafkaContradictions(kafka), ...registryContradictions(clean.registry)];
+  const circular: [string, string][] =
+    cleaning.from === cleaning.to
+      ? [['clean.to', 'it is clean.from too, and cleaned records are no raw ones']]
+      : [];
+  return [
+    ...useless,
+    ...circular,
+    ...kafkaContradictions(kafka),
+    ...registryContradictions(cleaning.registry),
+  ];
 }
 
 function registryContradictions({

@@ -14,8 +14,8 @@ import { readTopicFacts, type TopicFacts } from './topic-facts.ts';
 /** A send that takes longer is given up, and made again by a new producer. */
 const SEND_DEADLINE_MS = 20_000;
 
-/** Kafka Connect's words for the two stages at which a record is refused. */
-const STAGES = { carry: 'VALUE_CONVERTER', ledger: 'TASK_PUT' } as const;
+/** Kafka Connect's words for the stages at which a record is refused. */
+const STAGES = { clean: 'TRANSFORMATION', carry: 'VALUE_CONVERTER', ledger: 'TASK_PUT' } as const;
 
 export interface DeadLettersOptions {
   /** Tells apart two clusters or two uses of a topic; begins the letter's id. */

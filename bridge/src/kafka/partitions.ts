@@ -73,16 +73,27 @@ export class Partitions {
       }
     }
     this.memberId = memberId;
-    const added: Held[] = [];
-    for (const { topic, partition } of assignment) {
-      const name = partitionName({ topic, partition });
-      if (!this.held.has(name)) {
-        const owned = { topic, partition, epoch: ++this.epochs };
-        const held: Held = { owned, holds: new Set(['new']), next: -1n, troubles: 0 };
-        this.held.set(name, held);
-        this.member?.pause(owned);
-        added.push(held);
-      }
+    const added = assignment.filter((at) => !this.held.has(partitionName(at)));
+    this.take(added);
+  }
+
+  /** The partition as if it had been assigned just now: what was delivered of it is forgotten. */
+  renew(owned: Owned): void {
+    const held = this.find(owned);
+    if (held !== null && !this.resting) {
+      this.lose(held);
+      this.take([owned]);
+    }
+  }
+
+  private take(assignment: readonly TopicPartition[]): void {
+    const added = assignment.map(({ topic, partition }): Held => {
+      const owned = { topic, partition, epoch: ++this.epochs };
+      return { owned, holds: new Set(['new']), next: -1n, troubles: 0 };
+    });
+    for (const held of added) {
+      this.held.set(partitionName(held.owned), held);
+      this.member?.pause(held.owned);
     }
     if (added.length > 0 && !this.resting) {
       void this.announce(added);

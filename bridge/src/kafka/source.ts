@@ -1,7 +1,7 @@
-/** The cleaned topics as a member of a consumer group: `ports.Source` on kafkajs. */
+/** Topics as a member of a consumer group reads them: `ports.RenewableSource` on kafkajs. */
 import { ShuttleError } from '../errors.ts';
 import { backOffMs, SESSION_TIMEOUT_MS_DEFAULT } from '../limits.ts';
-import type { Clock, Source, SourceEvent } from '../ports.ts';
+import type { Clock, RenewableSource, SourceEvent } from '../ports.ts';
 import { createAcks } from './acks.ts';
 import type { KafkaClient } from './client.ts';
 import { hasType, toKafkaError } from './errors.ts';
@@ -164,7 +164,7 @@ export function createKafkaSource(
   client: KafkaClient,
   options: KafkaSourceOptions,
   clock: Clock,
-): Source {
+): RenewableSource {
   const reader = createReader(client);
   const closed = new AbortController();
   const queue = new EventQueue<SourceEvent>(() => partitions.relieve());
@@ -213,6 +213,7 @@ export function createKafkaSource(
   return {
     events,
     start: (owned, offset) => partitions.start(owned, offset),
+    renew: (owned) => partitions.renew(owned),
     pause: (owned) => partitions.hold(owned, 'pipeline'),
     resume: (owned) => partitions.release(owned, 'pipeline'),
     ack: (owned, offset, metadata) => acks.ack(owned, offset, metadata),

@@ -1,7 +1,7 @@
 /** Makes sure that the topics exist and can do what Shuttle needs of them. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DOCUMENT_BYTES_MAX } from '@shuttle/chaincode/wire';
 import { ShuttleError, toShuttleError } from '../errors.ts';
-
 import { deadLetterTopic } from '../letters/names.ts';
 import type { KafkaClient } from './client.ts';
 import { hasType } from './errors.ts';
@@ -231,6 +231,27 @@ export async function ensureSourceTopics(
   topics: readonly string[],
 ): Promise<void> {
   await ensureTopics(client, deadLetterSpecs(await ensureTopics(client, sourceTopicSpecs(topics))));
+}
+
+/** The raw topic, its dead letters, and the cleaned topic: as wide, and with the raw timestamps. */
+export async function ensureCleanTopics(
+  client: KafkaClient,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<void> {
+  const sources = await ensureTopics(client, sourceTopicSpecs([from]));
+  const { partitions = BROKER_DEFAULT, settings } = sources.get(from) ?? {};
+  const keepsTime = { 'message.timestamp.type': 'CreateTime' };
+  const cleaned: TopicSpec = {
+    name: to,
+    partitions,
+    settings: {
+      ...keepsTime,
+      ...anyTimestamp(settings ?? new Map()),
+      'max.message.bytes': String(DOCUMENT_BYTES_MAX + COPY_MARGIN_BYTES),
+    },
+    required: { settings: keepsTime },
+  };
+  await ensureTopics(client, [...deadLetterSpecs(sources), cleaned]);
 }
 
 /** The topics of one channel. */

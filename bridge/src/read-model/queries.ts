@@ -1,4 +1,5 @@
 /** Asking a read model. */
+import type { EventStore } from '@shuttle/chaincode/epcis/store';
 
 /** What a read model says of itself. */
 export interface ModelState {
@@ -20,6 +21,8 @@ export interface ModelDocument {
 /** The asking side of the model: one moment of it, however long the questions take. */
 export interface ReadModel {
   readonly state: ModelState;
+  /** The events and their index, for the reasoning that the ledger does in the same way. */
+  readonly events: EventStore;
   /** Documents whose key starts with a prefix, in the order of their keys' bytes. */
   list(prefix: string, from: string, limit: number): readonly ModelDocument[];
   close(): void;

@@ -40,9 +40,9 @@ const TABLES = `
     qualifier_ai TEXT NOT NULL,
     qualifier TEXT NOT NULL,
     time TEXT NOT NULL,
-    event BLOB NOT NULL,
     role TEXT NOT NULL,
-    PRIMARY KEY (ai, key, qualifier_ai, qualifier, time, event, role)
+    event BLOB NOT NULL,
+    PRIMARY KEY (ai, key, qualifier_ai, qualifier, time, role, event)
   ) WITHOUT ROWID;
 `;
 

@@ -1,4 +1,5 @@
 /** `ReadModel` in a SQLite file. */
+import type { EventStore } from '@shuttle/chaincode/epcis/store';
 import type { ModelDocument, ModelState, ReadModel } from '../read-model/queries.ts';
 import {
   type Database,
@@ -8,6 +9,7 @@ import {
   readAbout,
   requireSame,
 } from './database.ts';
+import { createEvents } from './events.ts';
 
 interface DocumentRow {
   readonly key: Uint8Array;
@@ -53,11 +55,13 @@ export function openReadModel(
 
 class Reader implements ReadModel {
   readonly state: ModelState;
+  readonly events: EventStore;
   private readonly database: Database;
 
   constructor(database: Database, state: ModelState) {
     this.database = database;
     this.state = state;
+    this.events = createEvents(state.file, database);
   }
 
   list(prefix: string, from: string, limit: number): readonly ModelDocument[] {

@@ -1,4 +1,6 @@
 /** `ReadModelWriter` in a SQLite file. */
+import { type IndexEntry, indexEntries } from '@shuttle/chaincode/epcis/entries';
+import { EVENT_PREFIX } from '@shuttle/chaincode/epcis/event';
 import type {
   ModelChange,
   ModelPosition,
@@ -8,16 +10,16 @@ import type {
 import { bindSource, type Database, inTransaction, type ModelSource, named } from './database.ts';
 
 /** The entries of the index that a document makes; none for what is no event. */
-export type EntriesOf = (key: Uint8Array, document: Uint8Array) => readonly EntryRow[];
+export type EntriesOf = (key: Uint8Array, document: Uint8Array) => readonly IndexEntry[];
 
-/** Columns of the table of entries, but for the event. */
-export interface EntryRow {
-  readonly ai: string;
-  readonly key: string;
-  readonly qualifierAi: string;
-  readonly qualifier: string;
-  readonly time: string;
-  readonly role: string;
+/** As the chaincode indexes documents: by their keys alone it knows what is an event. */
+export function epcisEntries(key: Uint8Array, document: Uint8Array): readonly IndexEntry[] {
+  const text = Buffer.from(key.buffer, key.byteOffset, key.length).toString('utf8');
+  if (!text.startsWith(EVENT_PREFIX)) {
+    return [];
+  }
+  const entries = indexEntries(text, document);
+  return 'reason' in entries ? [] : entries;
 }
 
 type Statement = ReturnType<Database['prepare']>;
@@ -125,7 +127,7 @@ class Writer implements ReadModelWriter {
     const event = Buffer.from(key);
     for (const entry of this.entriesOf(key, document)) {
       const { ai, key: of, qualifierAi, qualifier, time, role } = entry;
-      statement.run([ai, of, qualifierAi, qualifier, time, event, role]);
+      statement.run([ai, of, qualifierAi, qualifier, time, role, event]);
     }
   }
 }
@@ -141,7 +143,7 @@ function prepare(database: Database) {
     addEntry: database.prepare('INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)'),
     removeEntry: database.prepare(
       'DELETE FROM entries WHERE ai = ? AND key = ? AND qualifier_ai = ? AND qualifier = ? ' +
-        'AND time = ? AND event = ? AND role = ?',
+        'AND time = ? AND role = ? AND event = ?',
     ),
   };
 }

@@ -15,6 +15,10 @@ export interface Figures {
   readonly rejected: number;
   readonly repeated: number;
   readonly batches: number;
+  /** Raw records that became documents, these documents, and raw records that were refused. */
+  readonly cleaned: number;
+  readonly documents: number;
+  readonly refused: number;
   readonly inFlight: number;
   readonly bufferedRecords: number;
   readonly bufferedBytes: number;
@@ -49,6 +53,9 @@ export function createMeter(): SystemMeter {
     rejected: 0,
     repeated: 0,
     batches: 0,
+    cleaned: 0,
+    documents: 0,
+    refused: 0,
     inFlight: 0,
     bufferedRecords: 0,
     bufferedBytes: 0,
@@ -78,6 +85,14 @@ export function createMeter(): SystemMeter {
       state.batches += 1;
       instruments.batches.inc({ topic, partition });
       instruments.commitSeconds.observe(durationMs / 1_000);
+    },
+    recordsCleaned: ({ topic, partition }, cleaned, documents, refused) => {
+      state.cleaned += cleaned;
+      state.documents += documents;
+      state.refused += refused;
+      instruments.cleaned.inc({ topic, partition }, cleaned);
+      instruments.documents.inc({ topic, partition }, documents);
+      instruments.rejected.inc({ topic, partition }, refused);
     },
     inFlight: (count) => {
       state.inFlight = count;
@@ -152,6 +167,8 @@ function createInstruments(registry: Registry) {
     rejected: counter('records_rejected_total', 'Records sent to the dead letters.', at),
     repeated: counter('records_repeated_total', 'Records found on the ledger already.', at),
     batches: counter('batches_committed_total', 'Transactions committed as valid.', at),
+    cleaned: counter('records_cleaned_total', 'Raw records that became documents.', at),
+    documents: counter('documents_made_total', 'Documents that raw records became.', at),
     commitSeconds: new Histogram({
       name: 'shuttle_commit_duration_seconds',
       help: 'From endorsing a batch to its commit.',

@@ -11,7 +11,7 @@ export interface ReadinessOptions {
   readonly meter: Pick<Meter, 'reachable'>;
   readonly clock: Clock;
   /** Asks a side whether it answers; rejects when it does not. */
-  readonly ask: Readonly<Record<Side, () => Promise<unknown>>>;
+  readonly ask: Readonly<Partial<Record<Side, () => Promise<unknown>>>>;
 }
 
 /** An answer is good for so long, so that a scraper cannot load the far sides. */
@@ -28,7 +28,11 @@ export function createReadiness(options: ReadinessOptions): () => Promise<readon
     const sides = ['kafka', 'fabric'] as const;
     const answers = await Promise.all(
       sides.map(async (side) => {
-        const answered = await isAnswered(options.ask[side], clock);
+        const ask = options.ask[side];
+        if (ask === undefined) {
+          return [];
+        }
+        const answered = await isAnswered(ask, clock);
         meter.reachable(side, answered && !options.waits().some((wait) => wait.side === side));
         return answered ? [] : [side];
       }),

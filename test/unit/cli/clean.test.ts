@@ -123,7 +123,9 @@ describe('shuttle clean', () => {
   });
 
   it.each([
-    ['--rules rules.yaml', '--file is missing'],
+    ['--rules rules.yaml --out x', '--out is of a file'],
+    ['--file in.csv --rules rules.yaml --until-end', '--until-end is of topics'],
+    ['--from a --to a --rules rules.yaml', 'clean.from'],
     ['--file in.csv', '--rules is missing'],
     ['--file no.csv --rules rules.yaml', 'no.csv cannot be read'],
     ['--file . --rules rules.yaml --out x', 'which format the file has'],

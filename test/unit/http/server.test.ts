@@ -117,6 +117,7 @@ describe('metrics', () => {
     meter.recordsRead(at, 10);
     meter.recordsFinished(at, 7, 2, 1);
     meter.batchCommitted(at, 3, 9, 250);
+    meter.recordsCleaned(at, 6, 8, 1);
     meter.inFlight(4);
     meter.buffered(5, 600);
     meter.position(at, 10n, 25n);
@@ -135,6 +136,9 @@ describe('metrics', () => {
       rejected: 2,
       repeated: 1,
       batches: 1,
+      cleaned: 6,
+      documents: 8,
+      refused: 1,
       inFlight: 4,
       bufferedRecords: 5,
       bufferedBytes: 600,

@@ -1,4 +1,4 @@
-/** Cleans a file by rules, without Kafka: for trying rules, and for files that come as files. */
+/** Cleans a topic, or a file without Kafka: for trying rules, and for files that come as files. */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { type Cleaned, createCleaner } from '../../clean/cleaner.ts';
@@ -19,6 +19,7 @@ import { EXIT_FINDINGS, EXIT_OK, EXIT_STOPPED } from '../io.ts';
 import { type Cli, define, type Session } from '../session.ts';
 import { counted, grouped, table } from '../text.ts';
 import { checkRulesCommand, explainCommand } from './clean-rules.ts';
+import { cleanTopic } from './clean-topic.ts';
 
 const BAR = 'clean {bar} {percentage}%  {shown} records  {duration_formatted}';
 
@@ -26,17 +27,25 @@ export function cleanCommand(cli: Cli): Command {
   const command = new Command('clean')
     .addCommand(checkRulesCommand(cli))
     .addCommand(explainCommand(cli))
-    .description('clean a file by rules, and account for every record of it')
-    .option('--file <file>', 'the raw records: .csv, .tsv, .json, .jsonl or .xml')
+    .description('clean the raw topic by rules, until stopped; or, with --file, a file')
     .option('--rules <file>', 'the rule file, or preset:NAME')
-    .option('--out <file>', 'write cleaned documents there (default: -, standard output)')
-    .option('--refused <file>', 'write refused records there')
+    .option('--from <topic>', 'the topic of the raw records')
+    .option('--to <topic>', 'the topic of the cleaned records')
+    .option('--until-end', 'stop at the ends as they are at the start')
+    .option('--file <file>', 'clean this instead of a topic: .csv, .tsv, .json, .jsonl or .xml')
+    .option('--out <file>', 'of a file: write cleaned documents there (default: standard output)')
+    .option('--refused <file>', 'of a file: write refused records there')
     .option(
       '--timestamp <time>',
-      "the records' time, ISO 8601 (default: when the file was changed)",
+      "of a file: the records' time, ISO 8601 (default: when the file was changed)",
     )
     .option('--strict', 'exit with 1 when a record was refused');
-  return define(cli, command, { once: false, quiet: true }, async (session) => {
+  const how = { once: false, quiet: isOfFile, settings: SETTINGS };
+  return define(cli, command, how, async (session) => {
+    requireFitting(session);
+    if (!isOfFile(session.options)) {
+      return await cleanTopic(session);
+    }
     const summary = await cleanFile(session);
     report(session, summary);
     if (summary.isStopped) {
@@ -44,6 +53,28 @@ export function cleanCommand(cli: Cli): Command {
     }
     return summary.refused > 0 && session.options.strict === true ? EXIT_FINDINGS : EXIT_OK;
   });
+}
+
+/** Options that are short for a setting. */
+const SETTINGS = { rules: 'clean.rules', from: 'clean.from', to: 'clean.to' };
+
+const OF_FILE = ['out', 'refused', 'timestamp'];
+const OF_TOPIC = ['from', 'to', 'untilEnd'];
+
+const isOfFile = (options: Session['options']): boolean => options.file !== undefined;
+
+/** @throws ShuttleError USAGE for options that do not belong to what is cleaned */
+function requireFitting({ options }: Session): void {
+  const unfit = (isOfFile(options) ? OF_TOPIC : OF_FILE).find(
+    (name) => options[name] !== undefined,
+  );
+  if (unfit !== undefined) {
+    const flag = unfit === 'untilEnd' ? 'until-end' : unfit;
+    const message = isOfFile(options)
+      ? `--${flag} is of topics, and --file names a file.`
+      : `--${flag} is of a file, and there is no --file.`;
+    throw new ShuttleError('USAGE', message);
+  }
 }
 
 interface Summary {

@@ -48,7 +48,7 @@ function pipelineCommand(
   return define(cli, command, { once: false }, async (session) => {
     const stop = session.io.stopRequest();
     const shuttle = session.shuttle();
-    const address = await shuttle.serve();
+    const address = await shuttle.serve(['kafka', 'fabric']);
     if (address !== null && !session.json) {
       session.io.stderr.write(`Health and metrics at ${address}\n`);
     }

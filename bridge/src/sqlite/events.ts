@@ -1,0 +1,65 @@
+/** `EventStore` on the database: the same answers in the same order as by the ledger's index. */
+import { type EpcisEvent, isEvent, parseEvent, type Role } from '@shuttle/chaincode/epcis/event';
+import type { Entry, EntryQuery, EventStore } from '@shuttle/chaincode/epcis/store';
+import type { Thing, ThingPrefix } from '@shuttle/chaincode/epcis/things';
+import { type Database, named } from './database.ts';
+
+interface EntryRow {
+  readonly time: string;
+  readonly role: Role;
+  readonly event: Uint8Array;
+}
+
+interface ThingRow {
+  readonly qualifier_ai: string;
+  readonly qualifier: string;
+}
+
+/** Behind every time that an event can have. */
+const END_OF_TIME = '~';
+
+const OF_THING = 'ai = ? AND key = ? AND qualifier_ai = ? AND qualifier = ?';
+
+export function createEvents(file: string, database: Database): EventStore {
+  const entries = database.prepare(
+    `SELECT time, role, event FROM entries WHERE ${OF_THING} AND time >= ? AND time <= ? ` +
+      'AND (time, role, event) > (?, ?, ?) ORDER BY time, role, event LIMIT ?',
+  );
+  const things = database.prepare(
+    'SELECT DISTINCT qualifier_ai, qualifier FROM entries WHERE ai = ? AND key = ? ' +
+      'AND (qualifier_ai, qualifier) > (?, ?) ORDER BY qualifier_ai, qualifier LIMIT ?',
+  );
+  const firstThings = database.prepare(
+    'SELECT DISTINCT qualifier_ai, qualifier FROM entries WHERE ai = ? AND key = ? ' +
+      'ORDER BY qualifier_ai, qualifier LIMIT ?',
+  );
+  const document = database.prepare('SELECT document FROM documents WHERE key = ?');
+  return {
+    entries: (thing: Thing, { from, until, after, limit }: EntryQuery): readonly Entry[] =>
+      named(file, () => {
+        const { ai, key, qualifierAi, qualifier } = thing;
+        const bounds = [from ?? '', until ?? END_OF_TIME];
+        const behind = [after?.time ?? '', after?.role ?? '', Buffer.from(after?.eventKey ?? '')];
+        const rows = entries.all([ai, key, qualifierAi, qualifier, ...bounds, ...behind, limit]);
+        return (rows as EntryRow[]).map(({ time, role, event }) => {
+          return { time, role, eventKey: Buffer.from(event).toString('utf8') };
+        });
+      }),
+    things: ({ ai, key }: ThingPrefix, after: Thing | null, limit: number): readonly Thing[] =>
+      named(file, () => {
+        const rows =
+          after === null
+            ? firstThings.all([ai, key, limit])
+            : things.all([ai, key, after.qualifierAi, after.qualifier, limit]);
+        return (rows as ThingRow[]).map(({ qualifier_ai: qualifierAi, qualifier }) => {
+          return { ai, key, qualifierAi, qualifier };
+        });
+      }),
+    event: (key: string): EpcisEvent | null =>
+      named(file, () => {
+        const row = document.get([Buffer.from(key)]) as { document: Uint8Array } | undefined;
+        const event = row === undefined ? null : parseEvent(key, row.document);
+        return event !== null && isEvent(event) ? event : null;
+      }),
+  };
+}

@@ -1,0 +1,372 @@
+/**
+ * The graph of what came from what, walked from some things in one direction, page by page.
+ *
+ * Edges run with the flow of goods: from a lot to its items, from contents to their container, from
+ * inputs by way of a transformation to outputs. Down follows them, up goes against them. What is in
+ * what counts as it is at the end of the time asked about; what was taken out is not followed.
+ *
+ * A page ends with a cursor that holds all that was found so far, so whoever keeps the events keeps
+ * nothing of the question, and no thing is told twice, whatever circles there are.
+ */
+import { holdings, isPacking, openStay, parentOf } from './containment.ts';
+import type { EpcisEvent, LotMember, Role } from './event.ts';
+import type { Entry, Fact, Reader } from './store.ts';
+import { type Thing, TRANSFORMATION_AI, thingOf, thingText } from './things.ts';
+
+export type Direction = 'up' | 'down';
+
+/**
+ * `transformation` has the id that its events share, `event` is a transformation in one event;
+ * `product` stands for all things that are, or narrow, a key.
+ */
+export type NodeKind = 'item' | 'transformation' | 'event' | 'product';
+
+export type EdgeKind = 'lot' | 'contained' | 'input' | 'output';
+
+export interface Edge {
+  readonly from: string;
+  readonly to: string;
+  readonly kind: EdgeKind;
+  /** Key of the event that tells it, and its time. */
+  readonly event: string;
+  readonly time: string;
+}
+
+/** A thing that was found; `via` is the index of the one by which it was found first. */
+export interface Found {
+  readonly id: string;
+  readonly kind: NodeKind;
+  /** Steps from where the walk began; a transformation is no step of its own. */
+  readonly depth: number;
+  readonly via: number | null;
+  /** The edge's by which it was found; null where the walk began. */
+  readonly by: EdgeKind | null;
+}
+
+/** Where a walk goes on: the things found, and how far into which of them it has come. */
+export interface WalkPosition {
+  readonly found: readonly Found[];
+  readonly at: number;
+  /** The last entry of the thing at `at` whose edges are all told. */
+  readonly after: Entry | null;
+  /** Edges told of the entry behind `after`. */
+  readonly told: number;
+}
+
+export interface WalkOptions {
+  readonly direction: Direction;
+  /** Things so many steps away are told, but not asked. */
+  readonly depthMax: number;
+  /** Things that a page finishes at most. */
+  readonly nodesMax: number;
+  /** Edges that a page tells at most; null when nobody asks for edges. */
+  readonly edgesMax: number | null;
+  /** Things that are found at most, in all pages together. */
+  readonly foundMax: number;
+  /** Told of each thing when its edges are told. */
+  readonly finished?: (node: Found, found: readonly Found[]) => Promise<void>;
+}
+
+export interface WalkPage {
+  /** Things that are finished with this page, as indexes of `found`. */
+  readonly from: number;
+  readonly to: number;
+  readonly edges: readonly Edge[];
+  readonly found: readonly Found[];
+  /** Null when the walk is at its end. */
+  readonly next: WalkPosition | null;
+  /** Whether things were not asked because they are `depthMax` steps away. */
+  readonly depthReached: boolean;
+  /** Whether more than `foundMax` things were found, so that some are missing. */
+  readonly isCut: boolean;
+}
+
+const ENTRIES_AT_ONCE = 100;
+const THINGS_AT_ONCE = 100;
+
+export function startOf(id: string, kind: NodeKind): WalkPosition {
+  return { found: [{ id, kind, depth: 0, via: null, by: null }], at: 0, after: null, told: 0 };
+}
+
+/** Goes on from a position until a limit of the page, or the end. */
+export async function walk(
+  reader: Reader,
+  start: WalkPosition,
+  options: WalkOptions,
+): Promise<WalkPage> {
+  return await new Walk(reader, start, options).run();
+}
+
+class Walk {
+  private readonly reader: Reader;
+  private readonly start: WalkPosition;
+  private readonly options: WalkOptions;
+  private readonly found: Found[];
+  private readonly known: Set<string>;
+  private readonly edges: Edge[] = [];
+  private depthReached = false;
+  private isCut = false;
+  private hasMoved = false;
+  private at: number;
+  private after: Entry | null;
+  private told: number;
+
+  constructor(reader: Reader, start: WalkPosition, options: WalkOptions) {
+    this.reader = reader;
+    this.start = start;
+    this.options = options;
+    this.found = [...start.found];
+    this.known = new Set(this.found.map(nameOf));
+    this.at = start.at;
+    this.after = start.after;
+    this.told = start.told;
+  }
+
+  async run(): Promise<WalkPage> {
+    while (this.at < this.found.length) {
+      const node = this.found[this.at] as Found;
+      const isFull = this.at - this.start.at >= this.options.nodesMax;
+      if (isFull || this.isSpent() || !(await this.finish(node))) {
+        const { found, at, after, told } = this;
+        return this.page({ found, at, after, told });
+      }
+      await this.options.finished?.(node, this.found);
+      this.at++;
+      this.after = null;
+      this.told = 0;
+    }
+    return this.page(null);
+  }
+
+  private page(next: WalkPosition | null): WalkPage {
+    const { edges, found, depthReached, isCut } = this;
+    return { from: this.start.at, to: this.at, edges, found, next, depthReached, isCut };
+  }
+
+  /** Every page gets somewhere: what costs more than a page costs is not cut before it is told. */
+  private isSpent(): boolean {
+    return this.hasEnoughEdges() || (this.reader.isSpent && this.hasMoved);
+  }
+
+  private hasEnoughEdges(): boolean {
+    const { edgesMax } = this.options;
+    return edgesMax !== null && this.edges.length >= edgesMax;
+  }
+
+  /** Tells the edges of a thing. False when the page was full before the last one. */
+  private async finish(node: Found): Promise<boolean> {
+    if (node.kind === 'item' && node.depth >= this.options.depthMax) {
+      this.depthReached = true;
+      this.hasMoved = true;
+      return true;
+    }
+    if (node.kind === 'product') {
+      return await this.begin(thingOf(node.id));
+    }
+    const thing = node.kind === 'transformation' ? transformationThing(node.id) : thingOf(node.id);
+    for await (const { entry, facts } of this.entriesOf(node, thing)) {
+      for (const fact of facts) {
+        if (!(await this.tellFact(node, fact))) {
+          return false;
+        }
+      }
+      this.after = entry;
+      this.told = 0;
+      this.hasMoved = true;
+      if (this.reader.isSpent) {
+        return false;
+      }
+    }
+    this.hasMoved = true;
+    return true;
+  }
+
+  /** Tells the edges of one event that are not told yet. False when the page is full. */
+  private async tellFact(node: Found, fact: Fact): Promise<boolean> {
+    let count = 0;
+    for await (const edge of this.edgesOf(node, fact)) {
+      count++;
+      if (count <= this.told) {
+        continue;
+      }
+      if (this.hasEnoughEdges()) {
+        return false;
+      }
+      this.tell(node, edge);
+      this.told = count;
+    }
+    return true;
+  }
+
+  /** Finds what is, or narrows, a key. False when the page is full before the last of them. */
+  private async begin(product: Thing): Promise<boolean> {
+    for (;;) {
+      const after = this.after === null ? null : thingOf(this.after.eventKey);
+      const things = await this.reader.things(product, after, THINGS_AT_ONCE);
+      for (const thing of things) {
+        const id = thingText(thing);
+        if (await this.reader.isNamed(thing)) {
+          this.find({ id, kind: 'item' }, { depth: 0, via: null, by: null });
+        }
+        // A position behind an entry serves for a position behind a thing.
+        this.after = { time: '', role: 'object', eventKey: id };
+      }
+      this.hasMoved = true;
+      if (things.length < THINGS_AT_ONCE || this.isCut) {
+        return true;
+      }
+      if (this.reader.isSpent) {
+        return false;
+      }
+    }
+  }
+
+  /** The entries behind the position with what their events confirm, in the order of the store. */
+  private async *entriesOf(
+    node: Found,
+    thing: Thing,
+  ): AsyncGenerator<{ readonly entry: Entry; readonly facts: readonly Fact[] }> {
+    if (node.kind === 'event') {
+      // The event is its own only entry.
+      const event = this.after === null ? await this.reader.event(node.id) : null;
+      if (event !== null && !event.inError) {
+        const entry = { time: event.time, role: 'object' as const, eventKey: event.key };
+        yield { entry, facts: [{ entry, event }] };
+      }
+      return;
+    }
+    let after = this.after;
+    for (;;) {
+      const query = { from: null, until: this.reader.until, after, limit: ENTRIES_AT_ONCE };
+      const entries = await this.reader.entries(thing, query);
+      for (const entry of entries) {
+        yield { entry, facts: await this.reader.facts(thing, [entry]) };
+      }
+      if (entries.length < ENTRIES_AT_ONCE) {
+        return;
+      }
+      after = entries.at(-1) as Entry;
+    }
+  }
+
+  private tell(node: Found, edge: Edge & { readonly kindOfOther: NodeKind }): void {
+    const { kindOfOther, ...told } = edge;
+    if (this.options.edgesMax !== null) {
+      this.edges.push(told);
+    }
+    const id = this.options.direction === 'down' ? told.to : told.from;
+    const depth = node.depth + (kindOfOther === 'item' ? 1 : 0);
+    this.find({ id, kind: kindOfOther }, { depth, via: this.at, by: told.kind });
+  }
+
+  private find(node: Pick<Found, 'id' | 'kind'>, way: Pick<Found, 'depth' | 'via' | 'by'>): void {
+    if (this.known.has(nameOf(node))) {
+      return;
+    }
+    if (this.found.length >= this.options.foundMax) {
+      this.isCut = true;
+      return;
+    }
+    this.known.add(nameOf(node));
+    this.found.push({ ...node, ...way });
+  }
+
+  private edgesOf(node: Found, fact: Fact): AsyncIterable<NamedEdge> {
+    return node.kind === 'item' ? this.itemEdges(node.id, fact) : this.transformed(node, fact);
+  }
+
+  private async *itemEdges(id: string, fact: Fact): AsyncGenerator<NamedEdge> {
+    const isDown = this.options.direction === 'down';
+    const { event, entry } = fact;
+    const { key, time } = event;
+    for (const { item, lot } of lotsBy(event, entry, id, isDown)) {
+      yield { from: lot, to: item, kind: 'lot', event: key, time, kindOfOther: 'item' };
+    }
+    if (entry.role === (isDown ? 'input' : 'output')) {
+      const { transformation } = event;
+      const other = transformation ?? key;
+      const kindOfOther = transformation === null ? 'event' : 'transformation';
+      const [from, to] = isDown ? [id, other] : [other, id];
+      yield { from, to, kind: isDown ? 'input' : 'output', event: key, time, kindOfOther };
+    }
+    if (isPacking(event) && entry.role === (isDown ? 'child' : 'parent')) {
+      yield* this.packed(id, event, isDown);
+    }
+  }
+
+  /** What this very event put into a container, and is still there. */
+  private async *packed(id: string, event: EpcisEvent, isDown: boolean): AsyncGenerator<NamedEdge> {
+    const container = parentOf(event);
+    if (container === null) {
+      return;
+    }
+    const stays = await holdings(this.reader, thingOf(container));
+    const children = isDown ? [id] : namedAs(event, 'child');
+    for (const child of children) {
+      const stay = openStay(stays.get(child), event.key);
+      if (stay !== null) {
+        const { from } = stay;
+        yield {
+          from: child,
+          to: container,
+          kind: 'contained',
+          event: from.event,
+          time: from.time,
+          kindOfOther: 'item',
+        };
+      }
+    }
+  }
+
+  private async *transformed(node: Found, fact: Fact): AsyncGenerator<NamedEdge> {
+    const isDown = this.options.direction === 'down';
+    const role = isDown ? 'output' : 'input';
+    const { key, time } = fact.event;
+    // The index has an event twice under the id that it shares, once for each side.
+    const isOther = node.kind === 'transformation' && fact.entry.role !== role;
+    for (const id of isOther ? [] : namedAs(fact.event, role)) {
+      const [from, to] = isDown ? [node.id, id] : [id, node.id];
+      yield { from, to, kind: role, event: key, time, kindOfOther: 'item' };
+    }
+  }
+}
+
+type NamedEdge = Edge & { readonly kindOfOther: NodeKind };
+
+const nameOf = ({ kind, id }: Pick<Found, 'kind' | 'id'>): string => `${kind} ${id}`;
+
+/** Down from a lot its items, up from an item its lots: as this entry names it. */
+function lotsBy(
+  event: EpcisEvent,
+  { role }: Entry,
+  id: string,
+  isDown: boolean,
+): readonly LotMember[] {
+  let lots = lotsByName.get(event);
+  if (lots === undefined) {
+    lots = new Map<string, LotMember[]>();
+    for (const member of event.lots) {
+      for (const name of [
+        `down ${member.role} ${member.lot}`,
+        `up ${member.role} ${member.item}`,
+      ]) {
+        const there = lots.get(name) ?? [];
+        there.push(member);
+        lots.set(name, there);
+      }
+    }
+    lotsByName.set(event, lots);
+  }
+  return lots.get(`${isDown ? 'down' : 'up'} ${role} ${id}`) ?? [];
+}
+
+/** An event may name thousands of items, each of which asks it for its lot. */
+const lotsByName = new WeakMap<EpcisEvent, Map<string, LotMember[]>>();
+
+function namedAs({ named }: EpcisEvent, role: Role): ReadonlySet<string> {
+  return new Set(named.filter((each) => each.role === role).map(({ id }) => id));
+}
+
+export function transformationThing(id: string): Thing {
+  return { ai: TRANSFORMATION_AI, key: id, qualifierAi: '', qualifier: '' };
+}

@@ -1,0 +1,160 @@
+/** The clean stage on a real broker: each raw record becomes its documents or its letter, once. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { ensureCleanTopics } from '../../../bridge/src/kafka/topics.ts';
+import { killLeftovers, type Running, startShuttle } from '../../support/cli.ts';
+import { type PlainRecord, readAtLeast } from '../../support/independent.ts';
+import { startTestBroker, type TestBroker } from '../../support/kafka-broker.ts';
+import { createTemporaryFolder } from '../../support/temporary-folder.ts';
+
+const MINUTE = 60_000;
+/** A group's session in these tests: as short as a broker allows. */
+const SESSION_MS = 6_000;
+/** Every so many records one is refused. */
+const REFUSED_EVERY = 10;
+
+const RULES = `
+name: numbers
+version: 1
+key: /thing
+steps:
+  - rule: small
+    validate:
+      schema:
+        type: object
+        required: [thing, n]
+        properties: { n: { type: integer } }
+`;
+
+let broker: TestBroker;
+const folder = createTemporaryFolder();
+
+beforeAll(async () => {
+  broker = await startTestBroker({ portOffset: 7_300 });
+  writeFileSync(join(folder.path, 'rules.yaml'), RULES);
+}, MINUTE);
+
+afterEach(() => {
+  killLeftovers();
+  broker.proxy.decide = () => 'pass';
+});
+
+afterAll(async () => {
+  await broker.stop();
+  folder.remove();
+}, MINUTE);
+
+interface Topics {
+  readonly from: string;
+  readonly to: string;
+}
+
+async function topics(partitions: number): Promise<Topics> {
+  const from = await broker.topic(partitions);
+  const to = `${from}.cleaned`;
+  await ensureCleanTopics(broker.client(), { from, to });
+  return { from, to };
+}
+
+/** Records [first, first + count) of a partition; their keys are of that partition alone. */
+async function produce(from: string, partition: number, first: number, count: number) {
+  const messages = Array.from({ length: count }, (_, i) => {
+    const n = first + i;
+    const isRefused = n % REFUSED_EVERY === 0;
+    return {
+      partition,
+      key: `raw-${n}`,
+      value: JSON.stringify({ thing: `p${partition}-${n % 7}`, n: isRefused ? 'none' : n }),
+      headers: { own: String(n) },
+      timestamp: String(1_700_000_000_000 + n),
+    };
+  });
+  await broker.producer.send({ topic: from, messages });
+}
+
+function clean(
+  { from, to }: Topics,
+  args: readonly string[] = [],
+  brokers = broker.brokers,
+): Running {
+  const settings = {
+    SHUTTLE_KAFKA__BROKERS: brokers.join(','),
+    SHUTTLE_KAFKA__SESSION_TIMEOUT_MS: String(SESSION_MS),
+    SHUTTLE_LOG__FORMAT: 'json',
+    SHUTTLE_LOG__LEVEL: 'debug',
+  };
+  const own = ['clean', '--rules', 'rules.yaml', '--from', from, '--to', to, ...args];
+  return startShuttle(own, settings, folder.path);
+}
+
+/** Everything of [0, count) of each partition is there once, in order per key. */
+function expectComplete(
+  found: { readonly cleaned: readonly PlainRecord[]; readonly letters: readonly PlainRecord[] },
+  partitions: number,
+  count: number,
+): void {
+  const last = new Map<string, number>();
+  const seen: string[] = [];
+  for (const { key, value } of found.cleaned) {
+    const { thing, n } = JSON.parse(String(value)) as { thing: string; n: number };
+    expect(key).toBe(thing);
+    expect(n).toBeGreaterThan(last.get(thing) ?? -1);
+    last.set(thing, n);
+    seen.push(`${thing.slice(1, thing.indexOf('-'))}/${n}`);
+  }
+  const refused = found.letters.map(
+    ({ headers }) => `${headers['__connect.errors.partition']}/${headers.own}`,
+  );
+  const all = Array.from({ length: partitions }, (_, p) =>
+    Array.from({ length: count }, (__, n) => ({ name: `${p}/${n}`, n })),
+  ).flat();
+  const isRefused = ({ n }: { n: number }): boolean => n % REFUSED_EVERY === 0;
+  const names = (some: typeof all): string[] => some.map(({ name }) => name).sort();
+  expect(seen.sort()).toEqual(names(all.filter((each) => !isRefused(each))));
+  expect(refused.sort()).toEqual(names(all.filter(isRefused)));
+}
+
+async function readAll({ from, to }: Topics, partitions: number, count: number) {
+  const refused = partitions * Math.ceil(count / REFUSED_EVERY);
+  const [cleaned, letters] = await Promise.all([
+    readAtLeast(broker.plain, to, partitions * count - refused),
+    readAtLeast(broker.plain, `${from}.dead-letters`, refused),
+  ]);
+  return { cleaned, letters };
+}
+
+describe('shuttle clean --until-end', () => {
+  it(
+    'makes of each raw record its document or its letter, and says where each comes from',
+    async () => {
+      const at = await topics(2);
+      await Promise.all([produce(at.from, 0, 0, 500), produce(at.from, 1, 0, 500)]);
+      const { code, stdout, stderr } = await clean(at, ['--until-end', '--json']).ended;
+      expect([code, code === 0 ? '' : stderr]).toEqual([0, '']);
+      expect(JSON.parse(stdout)).toMatchObject({
+        recordsRead: 1_000,
+        cleaned: 900,
+        documents: 900,
+        refused: 100,
+        refusals: [{ rule: 'small', code: 'SCHEMA_VIOLATED', records: 100 }],
+        stops: [],
+      });
+      const found = await readAll(at, 2, 500);
+      expectComplete(found, 2, 500);
+      const [first] = found.cleaned.filter(({ headers }) => headers.own === '1');
+      expect(first?.headers.shuttle_position).toMatch(
+        new RegExp(`^[^/]+/${at.from.replaceAll('.', '\\.')}/[01]/1$`),
+      );
+      expect(found.letters[0]?.headers).toMatchObject({
+        '__shuttle.errors.stage': 'clean',
+        '__shuttle.errors.rule': 'small',
+        '__shuttle.errors.code': 'SCHEMA_VIOLATED',
+        '__connect.errors.topic': at.from,
+      });
+      const again = await clean(at, ['--until-end', '--json']).ended;
+      expect(JSON.parse(again.stdout)).toMatchObject({ recordsRead: 0, transactions: 0 });
+    },
+    MINUTE,
+  );
+});
