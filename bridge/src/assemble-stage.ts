@@ -1,5 +1,6 @@
 /** The clean stage, put together from its topics, its rules and its group. */
 import { createCleaner } from './clean/cleaner.ts';
+import { registryConnection } from './config/connections.ts';
 import { loadRules } from './config/rule-file.ts';
 import type { Settings } from './config/schema.ts';
 import { ShuttleError } from './errors.ts';
@@ -17,6 +18,7 @@ import {
 } from './limits.ts';
 import type { Outage } from './outage.ts';
 import type { Clock, Log, Meter } from './ports.ts';
+import { registryFor } from './registry/open.ts';
 import type { StageSummary } from './stage/context.ts';
 import { runStage } from './stage/stage.ts';
 import { patiently } from './system/patience.ts';
@@ -41,17 +43,27 @@ const NOTHING_CLEANED: StageSummary = {
   stops: [],
 };
 
-/** @throws ShuttleError USAGE without rules; RULES_INVALID, FILE_UNREADABLE; of runStage */
+/**
+ * @throws ShuttleError USAGE without rules; RULES_INVALID, CONFIG_INVALID, FILE_UNREADABLE; of
+ *   runStage
+ */
 export async function cleanWith(
   { settings, kafka, stream: streamOf, log, meter, outage, clock }: StageParts,
   bounds: { readonly untilEnd: boolean; readonly deadlineMs?: number },
   signal: AbortSignal,
 ): Promise<StageSummary> {
-  const { rules: named, from, to, groupId: given, ...accepts } = settings.clean;
+  const { rules: named, from, to, groupId: given, registry: _, ...accepts } = settings.clean;
   if (named === undefined) {
     throw new ShuttleError('USAGE', 'No rules are named: --rules, or the setting clean.rules.');
   }
   const rules = loadRules(named, process.cwd());
+  const patienceMs = bounds.deadlineMs ?? Number.POSITIVE_INFINITY;
+  const schemas = registryFor(rules.format, registryConnection(settings), {
+    clock,
+    log,
+    signal,
+    patienceMs,
+  });
   const patience = { clock, outage, signal, deadlineMs: bounds.deadlineMs };
   const stream = await patiently('kafka', streamOf, patience);
   const ensure = () => ensureCleanTopics(kafka, { from, to });
@@ -63,7 +75,7 @@ export async function cleanWith(
     {
       source: createKafkaSource(kafka, { groupId, topics: [from] }, clock),
       createSink: (at) => createCleanSink(kafka, { groupId, at, to, stream }, clock),
-      createCleaner: () => createCleaner(rules, { kind: 'json' }),
+      createCleaner: () => createCleaner(rules, { kind: 'json' }, schemas),
       clock,
       log,
       meter,

@@ -40,6 +40,9 @@ export const PUBLISH_TRANSACTION_TIMEOUT_MS = 60_000;
 export const PUBLISH_DEADLINE_MS = 40_000;
 export const PUBLISH_QUEUE_BYTES_MAX = 16 * 1024 * 1024;
 
+/** A request to a schema registry. */
+export const REGISTRY_TIMEOUT_MS_DEFAULT = 10_000;
+
 /** One-shot commands give up after this. */
 export const COMMAND_DEADLINE_MS_DEFAULT = 30_000;
 

@@ -32,6 +32,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   fabric: 4,
   sqlite: 4,
   config: 4,
+  registry: 4,
   system: 4,
   http: 5,
   cli: 5,
@@ -68,7 +69,9 @@ const LIBRARIES: Readonly<Record<string, string>> = {
   ajv: 'clean',
   'csv-parse': 'clean',
   jsonata: 'clean',
+  avsc: 'clean',
   luxon: 'clean',
+  re2js: 'clean',
   saxes: 'clean',
 };
 

@@ -26,6 +26,8 @@ export function parseDocuments(bytes: Uint8Array, format: Format): JsonObject[] 
       return parseRows(bytes, format);
     case 'xml':
       return [parseXml(withoutMark(readUtf8(bytes)))];
+    case 'registry':
+      throw new Error('Which schema a record has only a registry can tell.');
     case 'epcis':
       return parseEpcis(withoutMark(readUtf8(bytes)));
   }
