@@ -2,7 +2,7 @@
 
 import { Connections } from './assemble-connect.ts';
 import { indexWith, readModelOf } from './assemble-index.ts';
-import { lettersWith, letterWith, replayWith } from './assemble-letters.ts';
+import { lettersWith, letterWith, replayRawWith, replayWith } from './assemble-letters.ts';
 import { cleanWith } from './assemble-stage.ts';
 import { statusWith } from './assemble-status.ts';
 import { type GroupTools, reconcileWith, resetOffsetsWith, type Tools } from './assemble-tools.ts';
@@ -241,6 +241,10 @@ class AssembledShuttle implements Shuttle {
   }
 
   async replay(request: ReplayRequest, signal: AbortSignal): Promise<ReplaySummary> {
+    if (request.source === this.settings.clean.from) {
+      const parts = { settings: this.settings, kafka: this.kafka(), clock };
+      return await replayRawWith({ ...parts, stream: await this.stream() }, request, signal);
+    }
     const tools = await this.tools();
     const groupId = this.groupId(tools.stream);
     return await replayWith({ ...tools, groupId }, request, signal);

@@ -2,10 +2,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { ShuttleError } from '../../../bridge/src/errors.ts';
+import { cleanTransactionalId, createCleanSink } from '../../../bridge/src/kafka/clean-sink.ts';
 import { createReader } from '../../../bridge/src/kafka/reader.ts';
 import { scan } from '../../../bridge/src/kafka/scan.ts';
 import { ensureCleanTopics } from '../../../bridge/src/kafka/topics.ts';
-import { killLeftovers, type Running, startShuttle } from '../../support/cli.ts';
+import { createTransactions } from '../../../bridge/src/kafka/transactions.ts';
+import type { CleanedRecord, CleanStep } from '../../../bridge/src/ports.ts';
+import { killLeftovers, type Running, runShuttle, startShuttle } from '../../support/cli.ts';
 import { testClock } from '../../support/fakes.ts';
 import { startTestBroker, type TestBroker } from '../../support/kafka-broker.ts';
 import { createTemporaryFolder } from '../../support/temporary-folder.ts';
@@ -37,10 +41,7 @@ beforeAll(async () => {
   writeFileSync(join(folder.path, 'rules.yaml'), RULES);
 }, MINUTE);
 
-afterEach(() => {
-  killLeftovers();
-  broker.proxy.decide = () => 'pass';
-});
+afterEach(() => killLeftovers());
 
 afterAll(async () => {
   await broker.stop();
@@ -233,6 +234,215 @@ describe('two instances of shuttle clean', () => {
         expect((await ended).code).toBe(0);
       }
       expectComplete(found, 3, count);
+    },
+    2 * MINUTE,
+  );
+});
+
+/** A sink of partition 0, as an instance of the group has it. */
+function sinkOf({ from, to }: Topics) {
+  const options = { groupId: `g-${from}`, at: { topic: from, partition: 0 }, to, stream: 's' };
+  return createCleanSink(broker.client(), options, testClock);
+}
+
+const stepTo = (next: bigint): CleanStep => ({
+  cleaned: [
+    {
+      raw: { offset: next - 1n, timestamp: 1, key: null, value: null, headers: [] },
+      key: Buffer.from('k'),
+      value: Buffer.from(`{"n":${next - 1n}}`),
+    },
+  ],
+  letters: [],
+  next,
+});
+
+describe('the sink of a partition', () => {
+  it(
+    'is fenced by a later one before that one has written anything',
+    async () => {
+      const at = await topics(1);
+      const [older, newer] = [sinkOf(at), sinkOf(at)];
+      await older.open();
+      await older.commit(stepTo(1n));
+      expect(await newer.open()).toMatchObject({ offset: 1n, isGroupKnown: true });
+      await expect(older.commit(stepTo(2n))).rejects.toMatchObject({ code: 'CLEAN_FENCED' });
+      await newer.commit(stepTo(2n));
+      expect(await readCommitted(at.to, 2)).toHaveLength(2);
+      await Promise.all([older.close(), newer.close()]);
+    },
+    MINUTE,
+  );
+
+  it(
+    'reads its position only when nobody else can move it any more',
+    async () => {
+      const at = await topics(1);
+      const older = sinkOf(at);
+      await older.open();
+      const newer = createTransactions(
+        broker.client(),
+        {
+          transactionalId: cleanTransactionalId(`g-${at.from}`, { topic: at.from, partition: 0 }),
+          topics: [at.to],
+          deadlineMs: 10_000,
+          transactionTimeoutMs: 20_000,
+          at: {},
+          fenced: (cause) => new ShuttleError('INTERNAL', 'The newer was fenced.', { cause }),
+        },
+        testClock,
+      );
+      // What `open` is given reads the position of a sink.
+      const late = await newer.open(() =>
+        older.commit(stepTo(1n)).catch((error: unknown) => error),
+      );
+      expect(late).toMatchObject({ code: 'CLEAN_FENCED' });
+      await Promise.all([older.close(), newer.close()]);
+    },
+    MINUTE,
+  );
+
+  it(
+    'finds the position that a transaction left, however soon it looks',
+    async () => {
+      const at = await topics(1);
+      for (let next = 1n; next <= 20n; next++) {
+        const sink = sinkOf(at);
+        await sink.open();
+        await sink.commit(stepTo(next));
+        const successor = sinkOf(at);
+        expect((await successor.open()).offset).toBe(next);
+        await Promise.all([sink.close(), successor.close()]);
+      }
+    },
+    MINUTE,
+  );
+
+  it(
+    'refuses what the cleaned topic does not take',
+    async () => {
+      const at = await topics(1);
+      const sink = sinkOf(at);
+      await sink.open();
+      const [cleaned] = stepTo(1n).cleaned;
+      const large = { ...(cleaned as CleanedRecord), value: Buffer.alloc(1_200_000, 'x') };
+      expect(sink.misfit(cleaned as CleanedRecord)).toBeNull();
+      expect(sink.misfit(large)).toMatch(/needs 12\d+ bytes, and .* takes 1114112/);
+      await sink.close();
+    },
+    MINUTE,
+  );
+});
+
+describe('shuttle clean', () => {
+  it(
+    'that was held up beyond its session neither repeats nor loses a record',
+    async () => {
+      const at = await topics(2);
+      const zombie = clean(at);
+      const enough = new AbortController();
+      const produced = produceUntil(enough.signal, at.from, 2);
+      await zombie.waitFor((log) => log.includes('committed cleaned records'));
+      zombie.process.kill('SIGSTOP');
+      const heir = clean(at);
+      await heir.waitFor((log) => log.includes('committed cleaned records'));
+      const before = zombie.log().length;
+      zombie.process.kill('SIGCONT');
+      await zombie.waitFor((log) => log.slice(before).includes('committed cleaned records'));
+      enough.abort();
+      const found = await readAll(at, 2, await produced);
+      for (const { process, ended } of [zombie, heir]) {
+        process.kill('SIGTERM');
+        expect((await ended).code).toBe(0);
+      }
+      expectComplete(found, 2, await produced);
+    },
+    2 * MINUTE,
+  );
+
+  it(
+    'stops with POSITION_LOST when the group has forgotten what was cleaned, unless told to start over',
+    async () => {
+      const at = await topics(2);
+      await produce(at.from, 0, 0, 20);
+      const group = ['--set', `clean.groupId=g-${at.from}`];
+      expect((await clean(at, ['--until-end', ...group]).ended).code).toBe(0);
+      await broker.admin.deleteGroups([`g-${at.from}`]);
+      const lost = await clean(at, ['--until-end', '--json', ...group]).ended;
+      expect(lost.code).toBe(5);
+      expect(JSON.parse(lost.stdout)).toMatchObject({
+        recordsRead: 0,
+        stops: [{ code: 'POSITION_LOST' }, { code: 'POSITION_LOST' }],
+      });
+      expect(await readCommitted(at.to, 18)).toHaveLength(18);
+      const accepted = ['--set', 'clean.acceptLostPosition=true'];
+      expect((await clean(at, ['--until-end', ...group, ...accepted]).ended).code).toBe(0);
+      expect(await readCommitted(at.to, 36)).toHaveLength(36);
+    },
+    MINUTE,
+  );
+
+  it(
+    'stops with SOURCE_TRUNCATED when records are gone that were not cleaned',
+    async () => {
+      const at = await topics(1);
+      await produce(at.from, 0, 0, 20);
+      expect((await clean(at, ['--until-end']).ended).code).toBe(0);
+      await produce(at.from, 0, 20, 20);
+      await broker.truncate(at.from, 30n);
+      const stopped = await clean(at, ['--until-end', '--json']).ended;
+      expect(stopped.code).toBe(5);
+      expect(JSON.parse(stopped.stdout)).toMatchObject({ stops: [{ code: 'SOURCE_TRUNCATED' }] });
+      const accepted = ['--until-end', '--json', '--set', 'clean.acceptTruncation=true'];
+      const { code, stdout } = await clean(at, accepted).ended;
+      expect([code, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({ recordsRead: 10 })]);
+    },
+    MINUTE,
+  );
+
+  it(
+    'brings its dead letters back to the raw topic, each once, and cleans them again',
+    async () => {
+      const at = await topics(1);
+      await produce(at.from, 0, 0, 30);
+      expect((await clean(at, ['--until-end']).ended).code).toBe(0);
+      const settings = { SHUTTLE_KAFKA__BROKERS: broker.brokers.join(',') };
+      const letters = (args: readonly string[]) =>
+        runShuttle(
+          ['dead-letters', ...args, '--topic', at.from, '--set', `clean.from=${at.from}`],
+          settings,
+          folder.path,
+        );
+      const listed = await letters(['list', '--json']);
+      expect(listed.stdout).toContain('"SCHEMA_VIOLATED"');
+      expect((await letters(['replay', '--all'])).code).toBe(0);
+      expect(await readCommitted(at.from, 33)).toHaveLength(33);
+      expect((await clean(at, ['--until-end']).ended).code).toBe(0);
+      const again = await readCommitted(`${at.from}.dead-letters`, 6);
+      const attempts = again.map(({ headers }) => headers['__shuttle.errors.attempts'] ?? '');
+      expect(attempts.filter((attempt) => attempt !== '')).toEqual(['1', '1', '1', '2', '2', '2']);
+    },
+    MINUTE,
+  );
+
+  it(
+    'waits while the broker is away, says so once, and goes on where it was',
+    async () => {
+      const at = await topics(2);
+      const running = clean(at);
+      await produce(at.from, 0, 0, 200);
+      await running.waitFor((log) => log.includes('committed cleaned records'));
+      await broker.network.kill('kafka1');
+      await running.waitFor((log) => log.includes('lost the far side, waiting'));
+      await broker.network.start('kafka1');
+      await running.waitFor((log) => log.includes('reached the far side again'));
+      await Promise.all([produce(at.from, 0, 200, 300), produce(at.from, 1, 0, 500)]);
+      const found = await readAll(at, 2, 500);
+      running.process.kill('SIGTERM');
+      const { code, stderr } = await running.ended;
+      expect(code).toBe(0);
+      expect(stderr.match(/"msg":"lost the far side, waiting"/g)).toHaveLength(1);
+      expectComplete(found, 2, 500);
     },
     2 * MINUTE,
   );
