@@ -96,8 +96,8 @@ export async function replayWith(
 }
 
 /**
- * Raw records have no ledger to ask: under which keys their documents are, only the rules know. What
- * is newer is a later raw record with the same key of its own.
+ * Raw records have no ledger to ask: only the rules know under which keys their documents are.
+ * What is newer is a later raw record with the same key of its own.
  */
 export async function replayRawWith(
   { settings, kafka, clock, stream }: Omit<ReplayTools, 'ledger' | 'groupId'>,
