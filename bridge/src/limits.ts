@@ -99,3 +99,9 @@ export const CLEAN_BUFFER_BYTES_MAX = 48 * 1024 * 1024;
 export const CLEAN_WORK_MS_MAX = 10;
 /** Who is fenced waits so long for the group to take its partition away, then asks for it anew. */
 export const CLEAN_FENCED_PATIENCE_MS = 4_000;
+
+/** Kafka transactions of `shuttle load`: cut at the first of these that is reached. */
+export const LOAD_TRANSACTION_RECORDS_MAX = 5_000;
+export const LOAD_TRANSACTION_BYTES_MAX = 4 * 1024 * 1024;
+export const LOAD_TRANSACTION_TIMEOUT_MS = 30_000;
+export const LOAD_DEADLINE_MS = 20_000;
