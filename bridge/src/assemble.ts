@@ -3,7 +3,7 @@
 import { Connections } from './assemble-connect.ts';
 import { indexWith, readModelOf } from './assemble-index.ts';
 import { lettersWith, letterWith, replayRawWith, replayWith } from './assemble-letters.ts';
-import { cleanWith } from './assemble-stage.ts';
+import { cleanWith, loadWith } from './assemble-stage.ts';
 import { statusWith } from './assemble-status.ts';
 import { type GroupTools, reconcileWith, resetOffsetsWith, type Tools } from './assemble-tools.ts';
 import { type TopicNames, topicNames } from './block/topics.ts';
@@ -12,6 +12,7 @@ import { runProgram } from './cli/program.ts';
 import type {
   Check,
   FarSide,
+  LoadRequest,
   OpenOptions,
   ReplayRequest,
   RunOptions,
@@ -41,6 +42,7 @@ import {
   PUBLISH_TRANSACTION_BYTES_MAX,
   PUBLISH_TRANSACTION_RECORDS_MAX,
 } from './limits.ts';
+import type { LoadSummary } from './load/load.ts';
 import type { OriginDeps } from './origin/origin.ts';
 import { Outage, type Side } from './outage.ts';
 import type { Ledger, Log, Source } from './ports.ts';
@@ -172,6 +174,12 @@ class AssembledShuttle implements Shuttle {
     const stream = () => this.stream();
     const parts = { settings, kafka, stream, log, meter, outage, clock };
     return await cleanWith(parts, this.bounds(options), signal);
+  }
+
+  async load(request: LoadRequest, signal: AbortSignal): Promise<LoadSummary> {
+    const { deadlineMs } = this.settings.command;
+    const parts = { kafka: this.kafka(), outage: this.outage, clock };
+    return await loadWith(parts, { ...request, deadlineMs }, signal);
   }
 
   async serve(sides: readonly Side[]): Promise<string | null> {

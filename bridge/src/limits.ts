@@ -111,3 +111,9 @@ export const TRACE_FOUND_MAX = 1_000_000;
 
 /** Events of one thing that the read model looks at for one question. */
 export const TRACE_ENTRIES_MAX = 200_000;
+
+/** Kafka transactions of `shuttle load`: cut at the first of these that is reached. */
+export const LOAD_TRANSACTION_RECORDS_MAX = 5_000;
+export const LOAD_TRANSACTION_BYTES_MAX = 4 * 1024 * 1024;
+export const LOAD_TRANSACTION_TIMEOUT_MS = 30_000;
+export const LOAD_DEADLINE_MS = 20_000;

@@ -28,6 +28,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'read-model': 3,
   origin: 3,
   stage: 3,
+  load: 3,
   kafka: 4,
   fabric: 4,
   sqlite: 4,

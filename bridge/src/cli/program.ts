@@ -11,6 +11,7 @@ import { historyCommand } from './commands/history.ts';
 import { indexCommand } from './commands/index-command.ts';
 import { itemCommand } from './commands/item.ts';
 import { listCommand } from './commands/list.ts';
+import { loadCommand } from './commands/load.ts';
 import { offsetsCommand } from './commands/offsets.ts';
 import { originCommand } from './commands/origin.ts';
 import { ingestCommand, publishCommand, runCommand } from './commands/pipelines.ts';
@@ -80,6 +81,7 @@ export function createProgram(cli: Cli): Command {
     relaneCommand(cli),
     deadLettersCommand(cli),
     indexCommand(cli),
+    loadCommand(cli),
     cleanCommand(cli),
     configCommand(cli),
   ];

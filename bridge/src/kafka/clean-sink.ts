@@ -107,7 +107,7 @@ async function readPosition(
   const offsets = await reader.groupOffsets(groupId, at.topic, partitions);
   return {
     ...own,
-    offset: offsets.get(at.partition) ?? null,
+    offset: offsets.get(at.partition)?.offset ?? null,
     isGroupKnown: offsets.size > 0,
     isTargetWritten,
   };

@@ -15,8 +15,13 @@ export const OFFSET_FETCH_API_KEY = 9;
 const STABLE_VERSION = 7;
 const UNSTABLE_OFFSET_COMMIT = 88;
 
+export interface GroupOffset {
+  readonly offset: bigint;
+  readonly metadata: string;
+}
+
 /** By partition, of one topic. */
-type Offsets = ReadonlyMap<number, bigint>;
+export type GroupOffsets = ReadonlyMap<number, GroupOffset>;
 
 /** Requests that ask for stable offsets; kafkajs hands its own on untouched. */
 const stable = new WeakSet<object>();
@@ -27,11 +32,11 @@ export async function fetchStableOffsets(
   groupId: string,
   topic: string,
   partitions: readonly number[],
-): Promise<Offsets> {
+): Promise<GroupOffsets> {
   const coordinator = await cluster.findGroupCoordinator({ groupId });
   const topics = [{ topic, partitions: partitions.map((partition) => ({ partition })) }];
   stable.add(topics);
-  return (await coordinator.offsetFetch({ groupId, topics })) as Offsets;
+  return (await coordinator.offsetFetch({ groupId, topics })) as GroupOffsets;
 }
 
 /** Leaves requests alone that do not ask for stable offsets. */
@@ -93,7 +98,7 @@ export function encodeOffsetFetch({ groupId, topics }: OffsetFetchRequest): Buff
 
 interface Answer {
   readonly errorCode: number;
-  readonly offsets: Offsets;
+  readonly offsets: GroupOffsets;
 }
 
 function skipTags(cursor: Cursor): void {
@@ -105,7 +110,7 @@ function skipTags(cursor: Cursor): void {
 
 export function decodeOffsetFetch(payload: Buffer): Answer {
   const cursor = new Cursor(payload);
-  const offsets = new Map<number, bigint>();
+  const offsets = new Map<number, GroupOffset>();
   let errorCode = 0;
   skipTags(cursor);
   // Throttle time; kafkajs waits by the answers of its own requests.
@@ -116,11 +121,11 @@ export function decodeOffsetFetch(payload: Buffer): Answer {
       const partition = cursor.int32();
       const offset = cursor.int64();
       cursor.int32();
-      cursor.take(Math.max(0, cursor.uvarint() - 1));
+      const metadata = cursor.take(Math.max(0, cursor.uvarint() - 1)).toString();
       errorCode = cursor.int16() || errorCode;
       skipTags(cursor);
       if (offset >= 0n) {
-        offsets.set(partition, offset);
+        offsets.set(partition, { offset, metadata });
       }
     }
     skipTags(cursor);

@@ -8,7 +8,7 @@ import type { KafkaClient } from './client.ts';
 import { hasType, toKafkaError } from './errors.ts';
 import type { FetchAnswer, Fetched } from './fetch-response.ts';
 import { type Cluster, createCluster, READ_COMMITTED, READ_UNCOMMITTED } from './hooks.ts';
-import { fetchStableOffsets } from './offset-fetch.ts';
+import { fetchStableOffsets, type GroupOffsets } from './offset-fetch.ts';
 
 const METADATA_MAX_AGE_MS = 60_000;
 const FETCH_BYTES_DEFAULT = 4 * 1024 * 1024;
@@ -37,7 +37,7 @@ export interface PartitionReader {
     groupId: string,
     topic: string,
     partitions: readonly number[],
-  ): Promise<ReadonlyMap<number, bigint>>;
+  ): Promise<GroupOffsets>;
   close(): Promise<void>;
 }
 
