@@ -1,0 +1,69 @@
+/** What the demo puts on Kafka: places as clean master data, events raw, some of them wrong. */
+
+import type { Sent } from './kafka.ts';
+import { createRandom, mixSeeds } from './random.ts';
+import { rawEvent, WRONG_RECORDS } from './raw.ts';
+import { type DemoKind, placeKey, type StoryOptions, tellStory } from './story.ts';
+import { STAND } from './world.ts';
+
+export type Stage = 'raw' | 'cleaned';
+
+/** The place whose document is written, updated and deleted in every story. */
+export const SHOWN_PLACE = placeKey(STAND);
+
+/** What was sent, for the demo to speak of. */
+export interface Sending {
+  readonly counts: ReadonlyMap<DemoKind, number>;
+  /** Good records, by the topic that they went to. */
+  readonly records: Readonly<Record<Stage, number>>;
+  /** The first transformation: a lot, and what it was made of. */
+  lot: string | null;
+  /** The first item of that lot, if the story got so far: a case with the lot in it. */
+  item: string | null;
+  /** The raw record of the first event. */
+  shown: Sent | null;
+  readonly iterate: () => Generator<readonly [Stage, Sent]>;
+}
+
+interface Told {
+  readonly type: string;
+  readonly parentID?: string;
+  readonly outputQuantityList?: readonly { readonly epcClass: string }[];
+  readonly childQuantityList?: readonly { readonly epcClass: string }[];
+}
+
+export function createSending(options: StoryOptions): Sending {
+  const counts = new Map<DemoKind, number>();
+  const records = { raw: 0, cleaned: 0 };
+  const random = createRandom(mixSeeds(options.seed, -2));
+  const sending: Sending = { counts, records, lot: null, item: null, shown: null, iterate };
+  return sending;
+
+  function* iterate(): Generator<readonly [Stage, Sent]> {
+    for (const record of tellStory(options)) {
+      const { kind, key, value } = record;
+      counts.set(kind, (counts.get(kind) ?? 0) + 1);
+      if (kind === 'event' || kind === 'event update') {
+        records.raw += 1;
+        remember(JSON.parse(value ?? '') as Told);
+        const sent = rawEvent(record, random);
+        sending.shown ??= sent;
+        yield ['raw', sent];
+      } else {
+        records.cleaned += 1;
+        yield ['cleaned', { key, value }];
+      }
+    }
+    for (const record of WRONG_RECORDS) {
+      yield ['raw', record];
+    }
+  }
+
+  function remember(event: Told): void {
+    sending.lot ??= event.outputQuantityList?.[0]?.epcClass ?? null;
+    const holdsLot = event.childQuantityList?.some(({ epcClass }) => epcClass === sending.lot);
+    if (holdsLot === true && sending.item === null) {
+      sending.item = event.parentID ?? null;
+    }
+  }
+}
