@@ -65,25 +65,19 @@ export async function endsOf(admin: Admin, topic: string): Promise<Offsets> {
 /** Sends all in order, some at a time; the partition follows from the key. */
 export async function produce(
   kafka: Kafka,
-  records: Iterable<readonly [topic: string, Sent]>,
+  topic: string,
+  records: Iterable<Sent>,
   onSent: (count: number) => void,
 ): Promise<void> {
   const { DefaultPartitioner } = kafkajs.Partitioners;
   const producer = kafka.producer({ createPartitioner: DefaultPartitioner });
   await producer.connect();
   try {
-    for (const chunk of chunksOf(records, SEND_RECORDS)) {
-      const topics = new Map<string, Sent[]>();
-      for (const [topic, record] of chunk) {
-        topics.set(topic, [...(topics.get(topic) ?? []), record]);
-      }
+    for (const messages of chunksOf(records, SEND_RECORDS)) {
       // No timestamps of the story: the broker would delete what seems to be older than its
       // retention.
-      await producer.sendBatch({
-        acks: -1,
-        topicMessages: [...topics].map(([topic, messages]) => ({ topic, messages })),
-      });
-      onSent(chunk.length);
+      await producer.send({ topic, acks: -1, messages });
+      onSent(messages.length);
     }
   } finally {
     await producer.disconnect();

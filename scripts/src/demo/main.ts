@@ -103,7 +103,7 @@ async function sendStory(stage: Stage, options: DemoOptions, before: Ends): Prom
   const sending = createSending({ seed, events: options.events });
   const bar = process.stderr.isTTY;
   let sent = 0;
-  await produce(stage.kafka, named(sending.iterate()), (count) => {
+  await produce(stage.kafka, RAW, sending.events(), (count) => {
     sent += count;
     if (bar) {
       process.stderr.write(`\r  ${grouped(sent)} records sent`);
@@ -116,19 +116,16 @@ async function sendStory(stage: Stage, options: DemoOptions, before: Ends): Prom
   line(`  ${counts.join(', ')}.`);
   const raw = `${grouped(sending.records.raw)} events as partners write them`;
   line(`  On ${RAW}: ${raw}, and ${WRONG_RECORDS.length} records that are wrong on purpose.`);
-  line(`  On ${CLEANED}: ${grouped(sending.records.cleaned)} documents of places, clean already.`);
   return sending;
 }
 
-function* named(records: ReturnType<Sending['iterate']>) {
-  for (const [stage, record] of records) {
-    yield [stage === 'raw' ? RAW : CLEANED, record] as const;
-  }
-}
-
-async function showCleaning(stage: Stage, { shown }: Sending): Promise<void> {
+async function showCleaning(stage: Stage, { shown, places }: Sending): Promise<void> {
   heading('Raw records become clean ones, or dead letters');
   await pipeline(stage, ['clean', '--rules', RULES]);
+  await produce(stage.kafka, CLEANED, places, () => {});
+  line(
+    `  Beside them on ${CLEANED}: ${grouped(places.length)} documents of places, clean as they are.`,
+  );
   if (shown !== null) {
     line('\n  What the rules made of the first record:\n');
     const record = ['--record', shown.value ?? ''];
@@ -205,7 +202,7 @@ function showSummary(sending: Sending, proof: Proof, ingestMs: number, publishMs
   heading('Summary');
   table([
     ['raw records sent', grouped(sending.records.raw + WRONG_RECORDS.length)],
-    ['clean records sent', grouped(sending.records.cleaned)],
+    ['clean records sent', grouped(sending.places.length)],
     ['on ledger and changes topic, once', grouped(proof.applied)],
     ['dead letters', grouped(proof.deadLetters.length)],
     ['transactions published', grouped(proof.transactions)],
@@ -217,7 +214,7 @@ function showSummary(sending: Sending, proof: Proof, ingestMs: number, publishMs
 
 /** @throws DemoError when the figures do not add up */
 function checkProof(sending: Sending, proof: Proof): void {
-  const wanted = sending.records.raw + sending.records.cleaned;
+  const wanted = sending.records.raw + sending.places.length;
   const refused = proof.deadLetters.length;
   const isWhole = proof.applied === wanted && refused === WRONG_RECORDS.length;
   if (isWhole && proof.repeated === 0 && proof.disordered === 0) {

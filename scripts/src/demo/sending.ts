@@ -6,23 +6,24 @@ import { rawEvent, WRONG_RECORDS } from './raw.ts';
 import { type DemoKind, placeKey, type StoryOptions, tellStory } from './story.ts';
 import { STAND } from './world.ts';
 
-export type Stage = 'raw' | 'cleaned';
-
 /** The place whose document is written, updated and deleted in every story. */
 export const SHOWN_PLACE = placeKey(STAND);
 
 /** What was sent, for the demo to speak of. */
 export interface Sending {
   readonly counts: ReadonlyMap<DemoKind, number>;
-  /** Good records, by the topic that they went to. */
-  readonly records: Readonly<Record<Stage, number>>;
+  /** Good events. */
+  readonly records: { readonly raw: number };
+  /** Documents of the places, known once the events have been told. */
+  readonly places: readonly Sent[];
   /** The first transformation: a lot, and what it was made of. */
   lot: string | null;
   /** The first item of that lot, if the story got so far: a case with the lot in it. */
   item: string | null;
   /** The raw record of the first event. */
   shown: Sent | null;
-  readonly iterate: () => Generator<readonly [Stage, Sent]>;
+  /** The events and what is wrong, raw. */
+  readonly events: () => Generator<Sent>;
 }
 
 interface Told {
@@ -34,12 +35,13 @@ interface Told {
 
 export function createSending(options: StoryOptions): Sending {
   const counts = new Map<DemoKind, number>();
-  const records = { raw: 0, cleaned: 0 };
+  const records = { raw: 0 };
+  const places: Sent[] = [];
   const random = createRandom(mixSeeds(options.seed, -2));
-  const sending: Sending = { counts, records, lot: null, item: null, shown: null, iterate };
+  const sending: Sending = { counts, records, places, lot: null, item: null, shown: null, events };
   return sending;
 
-  function* iterate(): Generator<readonly [Stage, Sent]> {
+  function* events(): Generator<Sent> {
     for (const record of tellStory(options)) {
       const { kind, key, value } = record;
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
@@ -48,15 +50,12 @@ export function createSending(options: StoryOptions): Sending {
         remember(JSON.parse(value ?? '') as Told);
         const sent = rawEvent(record, random);
         sending.shown ??= sent;
-        yield ['raw', sent];
+        yield sent;
       } else {
-        records.cleaned += 1;
-        yield ['cleaned', { key, value }];
+        places.push({ key, value });
       }
     }
-    for (const record of WRONG_RECORDS) {
-      yield ['raw', record];
-    }
+    yield* WRONG_RECORDS;
   }
 
   function remember(event: Told): void {
