@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { DemoError } from './options.ts';
-import { line } from './screen.ts';
+import { line, short } from './screen.ts';
 
 const ROOT = new URL('../../../', import.meta.url);
 const PROGRAMS = {
@@ -27,7 +27,7 @@ export async function runCommand(
   { quietly = [], env = {} }: CommandOptions = {},
 ): Promise<void> {
   const shown = ['npx', program, ...args].join(' ');
-  line(`$ ${shown}`);
+  line(short(`$ ${shown}`));
   const file = fileURLToPath(new URL(PROGRAMS[program], ROOT));
   const child = spawn(process.execPath, [file, ...args, ...quietly], {
     stdio: ['ignore', 'inherit', 'inherit'],

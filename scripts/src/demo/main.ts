@@ -127,7 +127,7 @@ async function showCleaning(stage: Stage, { shown, places }: Sending): Promise<v
     `  Beside them on ${CLEANED}: ${grouped(places.length)} documents of places, clean as they are.`,
   );
   if (shown !== null) {
-    line('\n  What the rules made of the first record:\n');
+    line('\n  What the rules made of one of them:\n');
     const record = ['--record', shown.value ?? ''];
     await runCommand('shuttle', ['clean', 'explain', '--rules', RULES, ...record], stage.command);
   }

@@ -20,11 +20,14 @@ export interface Sending {
   lot: string | null;
   /** The first item of that lot, if the story got so far: a case with the lot in it. */
   item: string | null;
-  /** The raw record of the first event. */
+  /** The first raw record in which much is to be cleaned. */
   shown: Sent | null;
   /** The events and what is wrong, raw. */
   readonly events: () => Generator<Sent>;
 }
+
+const isShowy = ({ value }: Sent): boolean =>
+  value !== null && value.includes('urn:epcglobal:cbv:bizstep') && value.includes('-05:00"');
 
 interface Told {
   readonly type: string;
@@ -49,7 +52,7 @@ export function createSending(options: StoryOptions): Sending {
         records.raw += 1;
         remember(JSON.parse(value ?? '') as Told);
         const sent = rawEvent(record, random);
-        sending.shown ??= sent;
+        sending.shown ??= isShowy(sent) ? sent : null;
         yield sent;
       } else {
         places.push({ key, value });
