@@ -27,7 +27,9 @@ export interface Sending {
 }
 
 const isShowy = ({ value }: Sent): boolean =>
-  value !== null && value.includes('urn:epcglobal:cbv:bizstep') && value.includes('-05:00"');
+  value !== null &&
+  value.includes('urn:epcglobal:cbv:bizstep') &&
+  /"eventTime":"[^"]*-05:00"/.test(value);
 
 interface Told {
   readonly type: string;
