@@ -95,6 +95,45 @@ export async function replayWith(
   }
 }
 
+/**
+ * Raw records have no ledger to ask: only the rules know under which keys their documents are.
+ * What is newer is a later raw record with the same key of its own.
+ */
+export async function replayRawWith(
+  { settings, kafka, clock, stream }: Omit<ReplayTools, 'ledger' | 'groupId'>,
+  { source: topic, dryRun, ...options }: ReplayRequest,
+  signal: AbortSignal,
+): Promise<ReplaySummary> {
+  const reader = createReader(kafka);
+  try {
+    return await replayLetters(
+      {
+        log: createLetterLog(reader, topic),
+        sink: dryRun ? null : createReplaySink(kafka, topic, clock),
+        ledger: { evaluate: async () => Buffer.from('{"versions":[]}') },
+        keyExpression: null,
+        readSource: async () => null,
+        unfinished: (at) => readWhole(reader, at),
+        clock,
+      },
+      { ...options, stream, deadlineMs: settings.command.deadlineMs },
+      signal,
+    );
+  } finally {
+    await reader.close();
+  }
+}
+
+async function* readWhole(
+  reader: PartitionReader,
+  { topic, partition }: TopicPartition,
+): AsyncGenerator<readonly SourceRecord[]> {
+  const ends = (await reader.ends([topic])).find((each) => each.partition === partition);
+  if (ends !== undefined) {
+    yield* scan(reader, { topic, partition }, ends.logStart, ends.logEnd);
+  }
+}
+
 /** Null when the record, or its topic, is not there any more. */
 async function readSource(source: Source, at: Position): Promise<SourceRecord | null> {
   try {

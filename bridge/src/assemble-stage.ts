@@ -1,13 +1,15 @@
-/** The clean stage, put together from its topics, its rules and its group. */
+/** What fills the raw topic, and what cleans it, put together from topics, rules and groups. */
 import { createCleaner } from './clean/cleaner.ts';
+import type { LoadRequest } from './cli/shuttle.ts';
 import { registryConnection } from './config/connections.ts';
 import { loadRules } from './config/rule-file.ts';
 import type { Settings } from './config/schema.ts';
 import { ShuttleError } from './errors.ts';
 import { createCleanSink } from './kafka/clean-sink.ts';
 import type { KafkaClient } from './kafka/client.ts';
+import { createLoadSink } from './kafka/load-sink.ts';
 import { createKafkaSource } from './kafka/source.ts';
-import { ensureCleanTopics } from './kafka/topics.ts';
+import { ensureCleanTopics, ensureTopics, sourceTopicSpecs } from './kafka/topics.ts';
 import {
   CLEAN_BUFFER_BYTES_MAX,
   CLEAN_BUFFER_RECORDS_MAX,
@@ -16,6 +18,7 @@ import {
   CLEAN_TRANSACTION_BYTES_MAX,
   CLEAN_TRANSACTION_RECORDS_MAX,
 } from './limits.ts';
+import { type LoadSummary, loadRecords } from './load/load.ts';
 import type { Outage } from './outage.ts';
 import type { Clock, Log, Meter } from './ports.ts';
 import { registryFor } from './registry/open.ts';
@@ -42,6 +45,20 @@ const NOTHING_CLEANED: StageSummary = {
   refusals: [],
   stops: [],
 };
+
+export async function loadWith(
+  { kafka, outage, clock }: Pick<StageParts, 'kafka' | 'outage' | 'clock'>,
+  { topic, ...load }: LoadRequest & { readonly deadlineMs: number },
+  signal: AbortSignal,
+): Promise<LoadSummary> {
+  const patience = { clock, outage, signal, deadlineMs: load.deadlineMs };
+  const ensure = () => ensureTopics(kafka, sourceTopicSpecs([topic]));
+  if ((await patiently('kafka', ensure, patience)) === null) {
+    return { records: 0, before: 0, bytes: 0, isComplete: false };
+  }
+  const sink = createLoadSink(kafka, { topic, name: load.name }, clock);
+  return await loadRecords({ sink, clock, outage }, load, signal);
+}
 
 /**
  * @throws ShuttleError USAGE without rules; RULES_INVALID, CONFIG_INVALID, FILE_UNREADABLE; of

@@ -2,8 +2,8 @@
 
 import { Connections } from './assemble-connect.ts';
 import { indexWith, readModelOf } from './assemble-index.ts';
-import { lettersWith, letterWith, replayWith } from './assemble-letters.ts';
-import { cleanWith } from './assemble-stage.ts';
+import { lettersWith, letterWith, replayRawWith, replayWith } from './assemble-letters.ts';
+import { cleanWith, loadWith } from './assemble-stage.ts';
 import { statusWith } from './assemble-status.ts';
 import { type GroupTools, reconcileWith, resetOffsetsWith, type Tools } from './assemble-tools.ts';
 import { type TopicNames, topicNames } from './block/topics.ts';
@@ -12,6 +12,7 @@ import { runProgram } from './cli/program.ts';
 import type {
   Check,
   FarSide,
+  LoadRequest,
   OpenOptions,
   ReplayRequest,
   RunOptions,
@@ -41,6 +42,7 @@ import {
   PUBLISH_TRANSACTION_BYTES_MAX,
   PUBLISH_TRANSACTION_RECORDS_MAX,
 } from './limits.ts';
+import type { LoadSummary } from './load/load.ts';
 import type { OriginDeps } from './origin/origin.ts';
 import { Outage, type Side } from './outage.ts';
 import type { Ledger, Log, Source } from './ports.ts';
@@ -174,6 +176,12 @@ class AssembledShuttle implements Shuttle {
     return await cleanWith(parts, this.bounds(options), signal);
   }
 
+  async load(request: LoadRequest, signal: AbortSignal): Promise<LoadSummary> {
+    const { deadlineMs } = this.settings.command;
+    const parts = { kafka: this.kafka(), outage: this.outage, clock };
+    return await loadWith(parts, { ...request, deadlineMs }, signal);
+  }
+
   async serve(sides: readonly Side[]): Promise<string | null> {
     const { host, port } = this.settings.http;
     if (port === undefined) {
@@ -241,6 +249,10 @@ class AssembledShuttle implements Shuttle {
   }
 
   async replay(request: ReplayRequest, signal: AbortSignal): Promise<ReplaySummary> {
+    if (request.source === this.settings.clean.from) {
+      const parts = { settings: this.settings, kafka: this.kafka(), clock };
+      return await replayRawWith({ ...parts, stream: await this.stream() }, request, signal);
+    }
     const tools = await this.tools();
     const groupId = this.groupId(tools.stream);
     return await replayWith({ ...tools, groupId }, request, signal);

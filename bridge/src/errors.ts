@@ -92,6 +92,13 @@ export const ERRORS = {
     2,
     'Check the format in the rules, and the start of the file.',
   ),
+  FILE_CHANGED: kind(
+    'The file is another than the one whose load was begun.',
+    'none',
+    'never',
+    2,
+    'Load the file as it was to its end, or name another load with --as.',
+  ),
   // Unreachable
   KAFKA_UNREACHABLE: kind(
     'No Kafka broker answers.',
@@ -326,6 +333,13 @@ export const ERRORS = {
     'never',
     5,
     'Run one publisher per channel; a standby may be started when this one has stopped.',
+  ),
+  LOAD_FENCED: kind(
+    'Another process loads the same file.',
+    'none',
+    'never',
+    5,
+    'Let one process load a file; no record is loaded twice.',
   ),
   REPLAY_FENCED: kind(
     'Another replay of the same dead letters has taken over.',

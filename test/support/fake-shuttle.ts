@@ -89,6 +89,7 @@ function fakeShuttle({ shuttle, ledger }: CommandOptions, closed: () => void): S
     ingest: async () => INGESTED,
     publish: async () => PUBLISHED,
     clean: () => Promise.reject(new TypeError('no cleaning')),
+    load: () => Promise.reject(new TypeError('no load')),
     serve: async () => null,
     tail: async function* () {},
     status: () => Promise.reject(new TypeError('no status')),

@@ -24,6 +24,8 @@ export interface InputRecord {
   /** Where it starts, from 1. */
   readonly line: number;
   readonly bytes: Uint8Array;
+  /** The line that names the columns of a row, where the file has one. */
+  readonly header?: Uint8Array;
   /** Null: only a schema registry tells how. @throws RefusedError */
   readonly read: (() => readonly JsonObject[]) | null;
 }
@@ -94,13 +96,16 @@ type Chunks = AsyncIterable<Uint8Array>;
 async function* fileRows(chunks: Chunks, format: Format): AsyncIterable<InputRecord> {
   const rows = createCsvRows(csvOptions(format));
   let columns = format.columns;
+  let header: { readonly header?: Uint8Array } = {};
   const recordsOf = function* (found: readonly CsvRow[]): Iterable<InputRecord> {
     for (const row of found) {
       if (columns === undefined) {
         columns = columnsOf(row);
+        header = { header: row.bytes };
       } else {
         const names = columns;
-        yield { line: row.line, bytes: row.bytes, read: () => [rowDocument(row, names)] };
+        const read = () => [rowDocument(row, names)];
+        yield { ...header, line: row.line, bytes: row.bytes, read };
       }
     }
   };

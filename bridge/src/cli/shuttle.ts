@@ -5,6 +5,7 @@ import type { OffsetRow, Reset, ResetOptions } from '../ingest/offsets.ts';
 import type { Relaned, RelaneOptions } from '../ingest/relane.ts';
 import type { ReplayOptions, ReplaySummary } from '../letters/replay.ts';
 import type { ListedLetter } from '../letters/walk.ts';
+import type { LoadOptions, LoadSummary } from '../load/load.ts';
 import type { OriginDeps } from '../origin/origin.ts';
 import type { Side } from '../outage.ts';
 import type { Clock, Ledger } from '../ports.ts';
@@ -103,6 +104,10 @@ export interface ReplayRequest extends Omit<ReplayOptions, 'stream' | 'deadlineM
   readonly dryRun: boolean;
 }
 
+export interface LoadRequest extends Omit<LoadOptions, 'deadlineMs'> {
+  readonly topic: string;
+}
+
 /**
  * Shuttle with its settings. Nothing is contacted before a method needs it; each throws
  * ShuttleError.
@@ -117,6 +122,8 @@ export interface Shuttle {
   publish(options: RunOptions, signal: AbortSignal): Promise<PublishSummary>;
   /** From the raw topic to the cleaned one. */
   clean(options: RunOptions, signal: AbortSignal): Promise<StageSummary>;
+  /** Produces records of a file to a topic, each once however often it is begun. */
+  load(request: LoadRequest, signal: AbortSignal): Promise<LoadSummary>;
   /** Serves health and metrics of the work with these sides if a port is configured: where. */
   serve(sides: readonly Side[]): Promise<string | null>;
   tail(options: TailOptions, signal: AbortSignal): AsyncIterable<TailRecord>;

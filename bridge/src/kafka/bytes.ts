@@ -52,6 +52,12 @@ export class Cursor {
 
   /** Zigzag of at most 32 bits. */
   varint(): number {
+    const value = this.uvarint();
+    return (value >>> 1) ^ -(value & 1);
+  }
+
+  /** At most 32 bits without a sign. */
+  uvarint(): number {
     let byte = this.byte();
     let value = byte & 0x7f;
     for (let shift = 7; byte > 0x7f; shift += 7) {
@@ -61,7 +67,7 @@ export class Cursor {
       byte = this.byte();
       value |= (byte & 0x7f) << shift;
     }
-    return (value >>> 1) ^ -(value & 1);
+    return value >>> 0;
   }
 
   /** Zigzag of at most 64 bits; exact up to 2^53. */

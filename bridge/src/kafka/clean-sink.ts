@@ -11,7 +11,6 @@ import { letterRecord } from './dead-letters.ts';
 import { encodedBytes } from './encode-records.ts';
 import { createReader, type PartitionReader } from './reader.ts';
 import { scan } from './scan.ts';
-import { groupOffsets } from './stable-offsets.ts';
 import { createTransactions } from './transactions.ts';
 
 export interface CleanSinkOptions {
@@ -59,7 +58,7 @@ export function createCleanSink(
   const outputOf = createOutput(to, stream, at);
   let reader: PartitionReader | null = null;
   return {
-    open: () => transactions.open((shared) => readPosition(client, shared, options)),
+    open: () => transactions.open((shared) => readPosition(shared, options)),
     commit: ({ cleaned, letters, next }) =>
       transactions.run(
         [
@@ -94,7 +93,6 @@ export function createCleanSink(
  * before, so that the group is known by the time that its offsets are read.
  */
 async function readPosition(
-  client: KafkaClient,
   reader: PartitionReader,
   { groupId, at, to }: CleanSinkOptions,
 ): Promise<CleanPosition> {
@@ -106,10 +104,10 @@ async function readPosition(
     throw new ShuttleError('KAFKA_UNREACHABLE', message);
   }
   const partitions = ends.map(({ partition }) => partition);
-  const offsets = await groupOffsets(client, groupId, at.topic, partitions);
+  const offsets = await reader.groupOffsets(groupId, at.topic, partitions);
   return {
     ...own,
-    offset: offsets.get(at.partition) ?? null,
+    offset: offsets.get(at.partition)?.offset ?? null,
     isGroupKnown: offsets.size > 0,
     isTargetWritten,
   };

@@ -14,6 +14,7 @@ import { type Bulk, createBulk } from './bulk.ts';
 import { toKafkaError } from './errors.ts';
 import { FETCH_API_KEY, rewriteFetch } from './fetch-response.ts';
 import { hook } from './hooks.ts';
+import { OFFSET_FETCH_API_KEY, rewriteOffsetFetch } from './offset-fetch.ts';
 import type { KafkaOptions } from './options.ts';
 import { PRODUCE_API_KEY, rewriteProduce } from './produce-request.ts';
 
@@ -112,6 +113,8 @@ export function createKafkaClient(options: KafkaOptions, log: Log): KafkaClient 
         return rewriteFetch(protocol);
       case PRODUCE_API_KEY:
         return rewriteProduce(protocol, args, bulk);
+      case OFFSET_FETCH_API_KEY:
+        return rewriteOffsetFetch(protocol, args);
       default:
         return protocol;
     }

@@ -41,10 +41,19 @@ export interface FetchRequest {
   }[];
 }
 
+export interface OffsetFetchRequest {
+  readonly groupId: string;
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly partitions: readonly { readonly partition: number }[];
+  }[];
+}
+
 /** A connection to one broker, as far as it is used here. */
 export interface Broker {
   lookupRequest: LookupRequest;
   fetch(request: FetchRequest): Promise<unknown>;
+  offsetFetch(request: OffsetFetchRequest): Promise<unknown>;
 }
 
 /** What kafkajs knows of the brokers behind one producer, consumer or admin client. */
@@ -55,6 +64,7 @@ export interface Cluster {
   refreshMetadata(): Promise<void>;
   refreshMetadataIfNecessary(): Promise<void>;
   findBroker(node: { nodeId: number | string }): Promise<Broker>;
+  findGroupCoordinator(group: { groupId: string }): Promise<Broker>;
   findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number }[];
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
   fetchTopicsOffset(

@@ -8,6 +8,7 @@ import type { KafkaClient } from './client.ts';
 import { hasType, toKafkaError } from './errors.ts';
 import type { FetchAnswer, Fetched } from './fetch-response.ts';
 import { type Cluster, createCluster, READ_COMMITTED, READ_UNCOMMITTED } from './hooks.ts';
+import { fetchStableOffsets, type GroupOffsets } from './offset-fetch.ts';
 
 const METADATA_MAX_AGE_MS = 60_000;
 const FETCH_BYTES_DEFAULT = 4 * 1024 * 1024;
@@ -28,6 +29,15 @@ export interface PartitionReader {
   ends(topics: readonly string[]): Promise<readonly PartitionEnds[]>;
   /** One fetch; records before `offset` are left out. */
   fetch(at: TopicPartition, offset: bigint, options?: FetchOptions): Promise<FetchedOrNothing>;
+  /**
+   * The offsets of a consumer group by partition; those without one are left out. What a
+   * transaction has committed counts as soon as the transaction does.
+   */
+  groupOffsets(
+    groupId: string,
+    topic: string,
+    partitions: readonly number[],
+  ): Promise<GroupOffsets>;
   close(): Promise<void>;
 }
 
@@ -150,6 +160,10 @@ export function createReader(client: KafkaClient): PartitionReader {
     ends: (topics) => pending.during(() => retry(topics, () => freshEnds(topics))),
     fetch: (at, offset, options = {}) =>
       pending.during(() => retry([at.topic], () => fetchOnce(cluster, at, offset, options))),
+    groupOffsets: (groupId, topic, partitions) =>
+      pending.during(() =>
+        retry([topic], () => fetchStableOffsets(cluster, groupId, topic, partitions)),
+      ),
     close: async () => {
       closed = true;
       await cluster.disconnect();

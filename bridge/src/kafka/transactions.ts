@@ -30,6 +30,7 @@ export interface TransactionsOptions {
 export interface GroupProgress extends TopicPartition {
   readonly groupId: string;
   readonly offset: bigint;
+  readonly metadata?: string;
 }
 
 export interface Transactions {
@@ -187,10 +188,12 @@ export function createTransactions(
 
 /** The records come first: Kafka may still refuse offsets behind a commit of a moment ago. */
 async function sendProgress(transaction: Transaction, progress: GroupProgress): Promise<void> {
-  const { groupId, topic, partition, offset } = progress;
+  const { groupId, topic, partition, offset, metadata = '' } = progress;
+  // kafkajs passes metadata on; its types do not know.
+  const committed = { partition, offset: offset.toString(), metadata };
   await transaction.sendOffsets({
     consumerGroupId: groupId,
-    topics: [{ topic, partitions: [{ partition, offset: offset.toString() }] }],
+    topics: [{ topic, partitions: [committed] }],
   });
 }
 

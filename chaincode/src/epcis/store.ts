@@ -78,6 +78,7 @@ export class Reader {
   private readonly store: EventStore;
   private readonly events = new Kept<EpcisEvent | null>(KEPT_MAX);
   private readonly stories = new Kept<readonly Fact[]>(KEPT_MAX);
+  private readonly whole = new Kept<readonly Entry[]>(KEPT_MAX);
 
   constructor(store: EventStore, limits: Limits, until: string | null) {
     this.store = store;
@@ -91,8 +92,7 @@ export class Reader {
 
   /** The story of a thing: every event that names it, in the order of time, then event key. */
   async story(thing: Thing): Promise<readonly Fact[]> {
-    const id = thingText(thing);
-    const name = `${thing.ai} ${id}`;
+    const name = nameOf(thing);
     const known = this.stories.get(name);
     if (known !== undefined) {
       return known;
@@ -101,7 +101,7 @@ export class Reader {
     const query = { from: null, until: this.until, after: null, limit: limit + 1 };
     const entries = await this.entries(thing, query);
     if (entries.length > limit) {
-      this.partial.add(id);
+      this.partial.add(thingText(thing));
     }
     const story = (await this.facts(thing, entries.slice(0, limit))).sort(byTime);
     this.stories.set(name, story, story.length);
@@ -125,9 +125,20 @@ export class Reader {
     }
   }
 
+  /** A walk reads the entries of a thing, and its story needs the same: they are read once. */
   async entries(thing: Thing, query: EntryQuery): Promise<readonly Entry[]> {
+    const { from, until, after, limit } = query;
+    const isFromStart = from === null && after === null && until === this.until;
+    const name = isFromStart ? nameOf(thing) : '';
+    const known = isFromStart ? this.whole.get(name) : undefined;
+    if (known !== undefined) {
+      return known.length > limit ? known.slice(0, limit) : known;
+    }
     const entries = await this.store.entries(thing, query);
     this.reads += 1 + entries.length / ENTRIES_PER_READ;
+    if (isFromStart && entries.length < limit) {
+      this.whole.set(name, entries, 1 + entries.length);
+    }
     return entries;
   }
 
@@ -162,6 +173,9 @@ export class Reader {
     return event;
   }
 }
+
+const nameOf = ({ ai, key, qualifierAi, qualifier }: Thing): string =>
+  `${ai}\0${key}\0${qualifierAi}\0${qualifier}`;
 
 export function byTime(one: Fact, other: Fact): number {
   return compare(one.event.time, other.event.time) || compare(one.event.key, other.event.key);

@@ -183,6 +183,7 @@ function createReader(host: Host, topics: Topics): PartitionReader {
         const bytes = fetched.records.reduce((sum, r) => sum + (r.value?.length ?? 0), 0);
         return { kind: 'records', ...fetched, lastStable: log.stableEnd, bytes } as const;
       }),
+    groupOffsets: () => Promise.reject(new TypeError('The group of a simulation has acks only.')),
     close: async () => undefined,
   };
 }
