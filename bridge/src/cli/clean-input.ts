@@ -111,6 +111,8 @@ async function* fileRows(chunks: Chunks, format: Format): AsyncIterable<InputRec
   };
   for await (const chunk of chunks) {
     yield* recordsOf(rows.push(chunk, false));
+    const { length, line } = rows.pending();
+    refuseLong(length, line);
   }
   yield* recordsOf(rows.push(new Uint8Array(), true));
 }
