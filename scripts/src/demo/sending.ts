@@ -27,9 +27,7 @@ export interface Sending {
 }
 
 const isShowy = ({ value }: Sent): boolean =>
-  value !== null &&
-  value.includes('urn:epcglobal:cbv:bizstep') &&
-  /"eventTime":"[^"]*-05:00"/.test(value);
+  value?.includes('urn:epcglobal:cbv:bizstep') && /"eventTime":"[^"]*-05:00"/.test(value);
 
 interface Told {
   readonly type: string;
