@@ -12,8 +12,8 @@ export interface Graph {
 
 /** What a thing is to the one above it in the tree. */
 const LABELS: Readonly<Record<Direction, Readonly<Record<EdgeKind, string>>>> = {
-  up: { lot: 'of lot', contained: 'holds', output: 'made by', input: 'from' },
-  down: { lot: 'item', contained: 'in', input: 'used by', output: 'made' },
+  up: { lot: 'of lot', contained: 'holds', output: 'made by', input: 'from', seen: 'seen at' },
+  down: { lot: 'item', contained: 'in', input: 'used by', output: 'made', seen: 'seen at' },
 };
 
 const BRANCH = ['├─', '│  '] as const;
@@ -34,9 +34,9 @@ export function treeLines({ id, direction, nodes, edges }: Graph): string[] {
       const other = farEnd(edge);
       const name = items.has(other) ? readableId(other) : plain(other);
       const [corner, further] = n === branches.length - 1 ? LAST_BRANCH : BRANCH;
-      lines.push(
-        `${indent}${corner} ${LABELS[direction][edge.kind]} ${name}  ${edge.time}${again(other)}`,
-      );
+      const label = LABELS[direction][edge.kind];
+      const time = edge.until === null ? edge.time : `${edge.time} to ${edge.until}`;
+      lines.push(`${indent}${corner} ${label} ${name}  ${time}${again(other)}`);
       if (!drawn.has(other)) {
         drawn.add(other);
         draw(other, indent + further);
@@ -52,8 +52,8 @@ export function dotLines(graphs: readonly Graph[]): string[] {
   const nodes = new Map(graphs.flatMap((graph) => graph.nodes.map((node) => [node.id, node])));
   const edges = new Set(
     graphs.flatMap((graph) =>
-      graph.edges.map(({ from, to, kind, time }) => {
-        const label = quoted(`${kind} ${time}`);
+      graph.edges.map(({ from, to, kind, time, until }) => {
+        const label = quoted(until === null ? `${kind} ${time}` : `${kind} ${time} to ${until}`);
         return `  ${quoted(from)} -> ${quoted(to)} [label=${label}];`;
       }),
     ),

@@ -2,19 +2,17 @@
 import type { Role } from './event.ts';
 import type { EdgeKind, Found, NodeKind, WalkPosition } from './walk.ts';
 
-const KINDS: readonly NodeKind[] = ['item', 'transformation', 'event', 'product'];
-const EDGES: readonly EdgeKind[] = ['lot', 'contained', 'input', 'output'];
+const KINDS: readonly NodeKind[] = ['item', 'transformation', 'event', 'product', 'place'];
+const EDGES: readonly EdgeKind[] = ['lot', 'contained', 'input', 'output', 'seen'];
 
 /** @param question - what was asked: a cursor of another question is refused */
 export function encodeCursor(question: readonly unknown[], position: WalkPosition): string {
   const { found, at, after, told } = position;
-  const rows = found.map(({ id, kind, depth, via, by }) => [
-    id,
-    KINDS.indexOf(kind),
-    depth,
-    via ?? -1,
-    by === null ? -1 : EDGES.indexOf(by),
-  ]);
+  const rows = found.map(({ id, kind, depth, via, by, from, to, again }) => {
+    const way = [id, KINDS.indexOf(kind), depth, via ?? -1, by === null ? -1 : EDGES.indexOf(by)];
+    // Most things are concerned at all times.
+    return from === null && to === null && !again ? way : [...way, from ?? '', to ?? '', again];
+  });
   const entry = after === null ? null : [after.time, after.role, after.eventKey];
   return JSON.stringify([question, at, told, entry, rows]);
 }
@@ -56,9 +54,12 @@ function parsed(text: string): readonly unknown[] {
 }
 
 function foundOf(row: unknown): Found {
-  const [id, kind, depth, via, by] = Array.isArray(row) ? (row as unknown[]) : [];
+  const [id, kind, depth, via, by, from = '', to = '', again = false] = Array.isArray(row)
+    ? (row as unknown[])
+    : [];
   const kindName = KINDS[kind as number];
-  if (typeof id !== 'string' || kindName === undefined || !isWhole(depth)) {
+  const isSpan = typeof from === 'string' && typeof to === 'string';
+  if (typeof id !== 'string' || kindName === undefined || !isWhole(depth) || !isSpan) {
     throw new CursorError();
   }
   return {
@@ -67,6 +68,9 @@ function foundOf(row: unknown): Found {
     depth,
     via: isWhole(via) ? via : null,
     by: EDGES[by as number] ?? null,
+    from: from === '' ? null : from,
+    to: to === '' ? null : to,
+    again: again === true,
   };
 }
 

@@ -74,11 +74,12 @@ export async function trace(
   const reader = new Reader(store, limits, asOf);
   const question = ['trace', id, direction, depthMax, asOf];
   const start = cursor === '' ? startOf(id, 'item') : decodeCursor(question, cursor);
-  const bounds = { depthMax, nodesMax: rowsMax, edgesMax, foundMax };
+  const bounds = { depthMax, nodesMax: rowsMax, edgesMax, foundMax, places: false };
   const page = await walk(reader, start, { direction, ...bounds });
   const { edges, depthReached, isCut, next } = page;
   const nodes = page.found
     .slice(page.from, page.to)
+    .filter(({ again }) => !again)
     .map(({ id: node, kind, depth }) => ({ id: node, kind, depth }));
   return {
     nodes,
@@ -99,6 +100,14 @@ export interface RecallRow {
   readonly by: EdgeKind | null;
   /** Null for a lot or a product, which is in many places at once. */
   readonly seen: LastSeen | null;
+  /** A place where the lot or product itself was seen; null in all other rows. */
+  readonly place: string | null;
+  /**
+   * Of a container the time for which it held what is recalled, of a place the first and the last
+   * time that it was seen there; null is no end.
+   */
+  readonly since: string | null;
+  readonly until: string | null;
 }
 
 export interface RecallAnswer extends Answered {
@@ -124,21 +133,27 @@ export async function recall(
   const start = cursor === '' ? startOf(id, 'product') : decodeCursor(question, cursor);
   const rows: RecallRow[] = [];
   const finished = async (node: Found, found: readonly Found[]) => {
-    if (node.kind === 'item') {
+    if ((node.kind === 'item' || node.kind === 'place') && !node.again) {
       rows.push(await rowOf(reader, found, node));
     }
   };
   const bounds = { depthMax: DEPTH_UNBOUNDED, nodesMax: rowsMax, edgesMax: null, foundMax };
-  const { isCut, next } = await walk(reader, start, { direction: 'down', ...bounds, finished });
+  const options = { direction: 'down', ...bounds, places: true, finished } as const;
+  const { isCut, next } = await walk(reader, start, options);
   const last = next === null ? '' : encodeCursor(question, next);
   return { rows, isCut, cursor: last, partial: [...reader.partial] };
 }
 
 async function rowOf(reader: Reader, found: readonly Found[], node: Found): Promise<RecallRow> {
-  const { id, depth, via, by } = node;
-  const thing = thingOf(id);
+  const { depth, by, from: since, to: until } = node;
+  const via = viaOf(found, node.via);
+  if (node.kind === 'place') {
+    const id = via ?? '';
+    return { id, depth, via: null, by, seen: null, place: node.id, since, until };
+  }
+  const thing = thingOf(node.id);
   const seen = isClass(thing) ? null : await lastSeen(reader, thing);
-  return { id, depth, via: viaOf(found, via), by, seen };
+  return { id: node.id, depth, via, by, seen, place: null, since, until };
 }
 
 /** The nearest thing on the way: a transformation is no thing. */

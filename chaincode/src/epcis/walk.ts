@@ -8,10 +8,10 @@
  * A page ends with a cursor that holds all that was found so far, so whoever keeps the events keeps
  * nothing of the question, and no thing is told twice, whatever circles there are.
  */
-import { holdings, isPacking, openStay, parentOf } from './containment.ts';
+import { holdings, isPacking, parentOf } from './containment.ts';
 import type { EpcisEvent, LotMember, Role } from './event.ts';
 import type { Entry, Fact, Reader } from './store.ts';
-import { type Thing, TRANSFORMATION_AI, thingOf, thingText } from './things.ts';
+import { isClass, type Thing, TRANSFORMATION_AI, thingOf, thingText } from './things.ts';
 
 export type Direction = 'up' | 'down';
 
@@ -19,9 +19,9 @@ export type Direction = 'up' | 'down';
  * `transformation` has the id that its events share, `event` is a transformation in one event;
  * `product` stands for all things that are, or narrow, what a walk begins with.
  */
-export type NodeKind = 'item' | 'transformation' | 'event' | 'product';
+export type NodeKind = 'item' | 'transformation' | 'event' | 'product' | 'place';
 
-export type EdgeKind = 'lot' | 'contained' | 'input' | 'output';
+export type EdgeKind = 'lot' | 'contained' | 'input' | 'output' | 'seen';
 
 export interface Edge {
   readonly from: string;
@@ -30,10 +30,21 @@ export interface Edge {
   /** Key of the event that tells it, and its time. */
   readonly event: string;
   readonly time: string;
+  /** When it ended; null while it lasts, and of what does not end. */
+  readonly until: string | null;
 }
 
-/** A thing that was found; `via` is the index of the one by which it was found first. */
-export interface Found {
+/** A time in UTC with milliseconds, both ends included; null has no end there. */
+export interface Span {
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+/**
+ * A thing that was found, and the time for which it is concerned; `via` is the index of the one by
+ * which it was found. A container can be found anew, for another time.
+ */
+export interface Found extends Span {
   readonly id: string;
   readonly kind: NodeKind;
   /** Steps from where the walk began; a transformation is no step of its own. */
@@ -41,6 +52,8 @@ export interface Found {
   readonly via: number | null;
   /** The edge's by which it was found; null where the walk began. */
   readonly by: EdgeKind | null;
+  /** It was found before, for another time. */
+  readonly again: boolean;
 }
 
 /** Where a walk goes on: the things found, and how far into which of them it has come. */
@@ -63,6 +76,8 @@ export interface WalkOptions {
   readonly edgesMax: number | null;
   /** Things that are found at most, in all pages together. */
   readonly foundMax: number;
+  /** Whether the places are found where a class was seen. */
+  readonly places: boolean;
   /** Told of each thing when its edges are told. */
   readonly finished?: (node: Found, found: readonly Found[]) => Promise<void>;
 }
@@ -81,11 +96,15 @@ export interface WalkPage {
   readonly isCut: boolean;
 }
 
+/** The whole time. */
+const ALWAYS: Span = { from: null, to: null };
+
 const ENTRIES_AT_ONCE = 100;
 const THINGS_AT_ONCE = 100;
 
 export function startOf(id: string, kind: NodeKind): WalkPosition {
-  return { found: [{ id, kind, depth: 0, via: null, by: null }], at: 0, after: null, told: 0 };
+  const first = { id, kind, depth: 0, via: null, by: null, ...ALWAYS, again: false };
+  return { found: [first], at: 0, after: null, told: 0 };
 }
 
 /** Goes on from a position until a limit of the page, or the end. */
@@ -102,7 +121,8 @@ class Walk {
   private readonly start: WalkPosition;
   private readonly options: WalkOptions;
   private readonly found: Found[];
-  private readonly known: Set<string>;
+  /** Indexes in `found` of what was found under a name. */
+  private readonly known = new Map<string, number[]>();
   private readonly edges: Edge[] = [];
   private depthReached = false;
   private isCut = false;
@@ -116,7 +136,9 @@ class Walk {
     this.start = start;
     this.options = options;
     this.found = [...start.found];
-    this.known = new Set(this.found.map(nameOf));
+    this.found.forEach((node, index) => {
+      this.remember(node, index);
+    });
     this.at = start.at;
     this.after = start.after;
     this.told = start.told;
@@ -155,8 +177,7 @@ class Walk {
 
   /** Tells the edges of a thing. False when the page was full before the last one. */
   private async finish(node: Found): Promise<boolean> {
-    if (node.kind === 'item' && node.depth >= this.options.depthMax) {
-      this.depthReached = true;
+    if (this.isEnd(node)) {
       this.hasMoved = true;
       return true;
     }
@@ -182,6 +203,13 @@ class Walk {
     }
     this.hasMoved = true;
     return true;
+  }
+
+  /** Whether nothing is asked about a thing. */
+  private isEnd({ kind, depth }: Found): boolean {
+    const isFar = kind === 'item' && depth >= this.options.depthMax;
+    this.depthReached ||= isFar;
+    return isFar || kind === 'place';
   }
 
   /** Tells the edges of one event that are not told yet. False when the page is full. */
@@ -210,7 +238,7 @@ class Walk {
       for (const thing of things) {
         const id = thingText(thing);
         if (await this.reader.isNamed(thing)) {
-          this.find({ id, kind: 'item' }, { depth: 0, via: null, by: null });
+          this.find({ id, kind: 'item', depth: 0, via: null, by: null, ...ALWAYS });
         }
         // A position behind an entry serves for a position behind a thing.
         this.after = { time: '', role: 'object', eventKey: id };
@@ -253,71 +281,120 @@ class Walk {
     }
   }
 
-  private tell(node: Found, edge: Edge & { readonly kindOfOther: NodeKind }): void {
-    const { kindOfOther, ...told } = edge;
-    if (this.options.edgesMax !== null) {
+  private tell(node: Found, edge: NamedEdge): void {
+    const { kindOfOther: kind, span, isTold, ...told } = edge;
+    if (this.options.edgesMax !== null && !isTold) {
       this.edges.push(told);
     }
     const id = this.options.direction === 'down' ? told.to : told.from;
-    const depth = node.depth + (kindOfOther === 'item' ? 1 : 0);
-    this.find({ id, kind: kindOfOther }, { depth, via: this.at, by: told.kind });
+    const depth = node.depth + (kind === 'item' ? 1 : 0);
+    this.find({ id, kind, depth, via: this.at, by: told.kind, ...span });
   }
 
-  private find(node: Pick<Found, 'id' | 'kind'>, way: Pick<Found, 'depth' | 'via' | 'by'>): void {
-    if (this.known.has(nameOf(node))) {
+  private find(node: Omit<Found, 'again'>): void {
+    const before = this.known.get(this.nameOf(node)) ?? [];
+    if (node.kind === 'place' && before[0] !== undefined) {
+      // Entries come in the order of time: the class was seen there until now.
+      this.found[before[0]] = { ...(this.found[before[0]] as Found), to: node.to };
+      return;
+    }
+    if (before.some((index) => covers(this.found[index] as Found, node))) {
       return;
     }
     if (this.found.length >= this.options.foundMax) {
       this.isCut = true;
       return;
     }
-    this.known.add(nameOf(node));
-    this.found.push({ ...node, ...way });
+    const found = { ...node, again: before.length > 0 };
+    this.remember(found, this.found.length);
+    this.found.push(found);
+  }
+
+  private remember(node: Omit<Found, 'again'>, index: number): void {
+    const name = this.nameOf(node);
+    const there = this.known.get(name);
+    if (there === undefined) {
+      this.known.set(name, [index]);
+    } else {
+      there.push(index);
+    }
+  }
+
+  /** Each class has its own places. */
+  private nameOf({ kind, id, via }: Omit<Found, 'again'>): string {
+    return kind === 'place' ? `${kind} ${via} ${id}` : `${kind} ${id}`;
+  }
+
+  /** The spans for which a thing's containment has been told already. */
+  private toldSpans(node: Found): readonly Span[] {
+    const all = node.again ? (this.known.get(this.nameOf(node)) ?? []) : [];
+    return all.filter((index) => index < this.at).map((index) => this.found[index] as Found);
   }
 
   private edgesOf(node: Found, fact: Fact): AsyncIterable<NamedEdge> {
-    return node.kind === 'item' ? this.itemEdges(node.id, fact) : this.transformed(node, fact);
+    return node.kind === 'item' ? this.itemEdges(node, fact) : this.transformed(node, fact);
   }
 
-  private async *itemEdges(id: string, fact: Fact): AsyncGenerator<NamedEdge> {
+  private async *itemEdges(node: Found, fact: Fact): AsyncGenerator<NamedEdge> {
     const isDown = this.options.direction === 'down';
     const { event, entry } = fact;
+    if (!node.again) {
+      yield* this.madeEdges(node.id, fact);
+    }
+    if (isPacking(event) && entry.role === (isDown ? 'child' : 'parent')) {
+      yield* this.packed(node, event, isDown);
+    }
+  }
+
+  /** What holds whatever the time is for which a thing is concerned. */
+  private *madeEdges(id: string, { event, entry }: Fact): Generator<NamedEdge> {
+    const isDown = this.options.direction === 'down';
     const { key, time } = event;
+    const common = { event: key, time, until: null, span: ALWAYS, isTold: false };
     for (const { item, lot } of lotsBy(event, entry, id, isDown)) {
-      yield { from: lot, to: item, kind: 'lot', event: key, time, kindOfOther: 'item' };
+      yield { ...common, from: lot, to: item, kind: 'lot', kindOfOther: 'item' };
     }
     if (entry.role === (isDown ? 'input' : 'output')) {
       const { transformation } = event;
       const other = transformation ?? key;
       const kindOfOther = transformation === null ? 'event' : 'transformation';
       const [from, to] = isDown ? [id, other] : [other, id];
-      yield { from, to, kind: isDown ? 'input' : 'output', event: key, time, kindOfOther };
+      yield { ...common, from, to, kind: isDown ? 'input' : 'output', kindOfOther };
     }
-    if (isPacking(event) && entry.role === (isDown ? 'child' : 'parent')) {
-      yield* this.packed(id, event, isDown);
+    if (this.options.places && entry.role === 'object') {
+      yield* seenAt(id, event);
     }
   }
 
-  /** What this very event put into a container, and is still there. */
-  private async *packed(id: string, event: EpcisEvent, isDown: boolean): AsyncGenerator<NamedEdge> {
+  /** What this very event put into a container, if it was there while the thing is concerned. */
+  private async *packed(
+    node: Found,
+    event: EpcisEvent,
+    isDown: boolean,
+  ): AsyncGenerator<NamedEdge> {
     const container = parentOf(event);
     if (container === null) {
       return;
     }
+    const told = this.toldSpans(node);
     const stays = await holdings(this.reader, thingOf(container));
-    const children = isDown ? [id] : namedAs(event, 'child');
-    for (const child of children) {
-      const stay = openStay(stays.get(child), event.key);
-      if (stay !== null) {
-        const { from } = stay;
-        yield {
-          from: child,
-          to: container,
-          kind: 'contained',
-          event: from.event,
-          time: from.time,
-          kindOfOther: 'item',
-        };
+    for (const child of isDown ? [node.id] : namedAs(event, 'child')) {
+      for (const stay of (stays.get(child) ?? []).filter((each) => each.from.event === event.key)) {
+        const whole = { from: stay.from.time, to: stay.to?.time ?? null };
+        const span = shared(whole, node);
+        if (span !== null) {
+          yield {
+            from: child,
+            to: container,
+            kind: 'contained',
+            event: stay.from.event,
+            time: stay.from.time,
+            until: whole.to,
+            kindOfOther: 'item',
+            span,
+            isTold: told.some((each) => shared(whole, each) !== null),
+          };
+        }
       }
     }
   }
@@ -326,18 +403,46 @@ class Walk {
     const isDown = this.options.direction === 'down';
     const role = isDown ? 'output' : 'input';
     const { key, time } = fact.event;
+    const common = { kind: role, event: key, time, until: null, span: ALWAYS } as const;
     // The index has an event twice under the id that it shares, once for each side.
     const isOther = node.kind === 'transformation' && fact.entry.role !== role;
     for (const id of isOther ? [] : namedAs(fact.event, role)) {
       const [from, to] = isDown ? [node.id, id] : [id, node.id];
-      yield { from, to, kind: role, event: key, time, kindOfOther: 'item' };
+      yield { ...common, from, to, kindOfOther: 'item', isTold: false };
     }
   }
 }
 
-type NamedEdge = Edge & { readonly kindOfOther: NodeKind };
+/** Where an event saw a class itself, and not items of it. */
+function* seenAt(id: string, event: EpcisEvent): Generator<NamedEdge> {
+  const { key, time, named } = event;
+  const place = event.bizLocation ?? event.readPoint;
+  if (place !== null && isClass(thingOf(id)) && named.some((each) => each.id === id)) {
+    const span = { from: time, to: time };
+    const common = { event: key, time, until: null, span, isTold: false };
+    yield { ...common, from: id, to: place, kind: 'seen', kindOfOther: 'place' };
+  }
+}
 
-const nameOf = ({ kind, id }: Pick<Found, 'kind' | 'id'>): string => `${kind} ${id}`;
+interface NamedEdge extends Edge {
+  readonly kindOfOther: NodeKind;
+  /** The time for which the other is concerned. */
+  readonly span: Span;
+  /** It was told when the thing was found before. */
+  readonly isTold: boolean;
+}
+
+/** What two spans share; null when that is nothing. */
+function shared(one: Span, other: Span): Span | null {
+  const from = one.from === null || (other.from ?? '') > one.from ? other.from : one.from;
+  const to = one.to === null || (other.to !== null && other.to < one.to) ? other.to : one.to;
+  return from !== null && to !== null && from > to ? null : { from, to };
+}
+
+function covers(whole: Span, part: Span): boolean {
+  const begins = whole.from === null || (part.from !== null && whole.from <= part.from);
+  return begins && (whole.to === null || (part.to !== null && whole.to >= part.to));
+}
 
 /** Down from a lot its items, up from an item its lots: as this entry names it. */
 function lotsBy(

@@ -144,16 +144,16 @@ describe('recall', () => {
     const { code, stdout } = await run('recall', '(01)09506000134352(10)L1');
     const [header, lot, first, second, soup] = stdout.split('\n');
     expect(header).toBe(
-      'identifier,readable,depth,found_by,via,last_seen,business_location,read_point,inside,' +
+      'identifier,readable,depth,found_by,via,since,until,last_seen,business_location,read_point,inside,' +
         'step,disposition,event',
     );
-    expect(lot).toBe(`${LOT},(01)09506000134352(10)L1,0,,,,,,,,,`);
+    expect(lot).toBe(`${LOT},(01)09506000134352(10)L1,0,,,,,,,,,,,`);
     expect(first).toBe(
-      `${ITEM},(01)09506000134352(21)A-7,1,lot,${LOT},${at(3)},` +
+      `${ITEM},(01)09506000134352(21)A-7,1,lot,${LOT},,,${at(3)},` +
         `https://id.gs1.org/414/9506000134376,,${CASE},shipping,in_transit,event/sent`,
     );
     expect(second).toContain(`${CASE},(00)095060001343520018,2,contained,${ITEM},`);
-    expect(soup).toBe(`"urn:x:soup, ""hot""","urn:x:soup, ""hot""",3,output,${CASE},,,,,,,`);
+    expect(soup).toBe(`"urn:x:soup, ""hot""","urn:x:soup, ""hot""",3,output,${CASE},,,,,,,,,`);
     expect(code).toBe(0);
     const early = await run('recall', LOT, '--as-of', at(1));
     expect(early.stdout).toContain(",'=line,");

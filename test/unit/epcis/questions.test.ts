@@ -55,6 +55,95 @@ const edgesOf = async (store: MemoryEventStore, id: string, direction: 'up' | 'd
 const recalled = async (store: MemoryEventStore, id: string) =>
   (await recall(store, id, ASKED)).rows.map((row) => row.id);
 
+describe('what held a thing', () => {
+  const spans = async (store: MemoryEventStore, id: string) =>
+    (await recall(store, id, ASKED)).rows.map(
+      (row) =>
+        [row.id, row.since?.slice(14, 16) ?? null, row.until?.slice(14, 16) ?? null] as const,
+    );
+
+  test('is recalled although it holds it no more, with the time', async () => {
+    const store = storeOf({ a: pack(1, 'case', ['x']), b: unpack(5, 'case', ['x']) });
+    expect(await spans(store, 'x')).toEqual([
+      ['x', null, null],
+      ['case', '01', '05'],
+    ]);
+    const { edges } = await trace(store, 'x', 'down', { ...ASKED, depthMax: 9 });
+    expect(edges).toEqual([expect.objectContaining({ to: 'case', time: at(1), until: at(5) })]);
+  });
+
+  test('is followed only while it held it: a crate is used again', async () => {
+    const store = storeOf({
+      a: pack(1, 'crate', ['x']),
+      b: pack(2, 'pallet 1', ['crate']),
+      c: unpack(5, 'pallet 1', ['crate']),
+      d: unpack(6, 'crate', ['x']),
+      e: pack(8, 'pallet 2', ['crate']),
+    });
+    expect(await spans(store, 'x')).toEqual([
+      ['x', null, null],
+      ['crate', '01', '06'],
+      ['pallet 1', '02', '05'],
+    ]);
+    expect(await recalled(store, 'crate')).toEqual(['crate', 'pallet 1', 'pallet 2']);
+    const up = await edgesOf(store, 'pallet 2', 'up');
+    expect(up).toEqual(['crate contained pallet 2']);
+  });
+
+  test('is found anew for another time, and told once', async () => {
+    const store = storeOf({
+      a: made(0, ['m'], ['x', 'y']),
+      b: pack(1, 'crate', ['x']),
+      c: unpack(2, 'crate', ['x']),
+      d: pack(3, 'crate', ['y']),
+      e: pack(4, 'pallet', ['crate']),
+    });
+    expect(await recalled(store, 'm')).toEqual(['m', 'x', 'y', 'crate', 'pallet']);
+    expect(await edgesOf(store, 'm', 'down')).toEqual([
+      'm input event/a',
+      'event/a output x',
+      'event/a output y',
+      'x contained crate',
+      'y contained crate',
+      'crate contained pallet',
+    ]);
+  });
+
+  test('counts for what was made of it, whatever the time', async () => {
+    const store = storeOf({
+      a: pack(1, 'vat', ['x']),
+      b: unpack(2, 'vat', ['x']),
+      c: made(5, ['vat'], ['soup']),
+    });
+    expect(await recalled(store, 'x')).toEqual(['x', 'vat', 'soup']);
+  });
+});
+
+describe('the places of a lot', () => {
+  test('are told with the first and the last time that it was seen there', async () => {
+    const lotAt = (minute: number, place: string) => ({
+      type: 'ObjectEvent',
+      action: 'OBSERVE',
+      eventTime: at(minute),
+      quantityList: [{ epcClass: LOT, quantity: 1 }],
+      bizLocation: { id: place },
+    });
+    const store = storeOf({
+      a: lotAt(1, 'dairy'),
+      b: lotAt(2, 'shop'),
+      c: lotAt(3, 'dairy'),
+      d: seen(4, [serial(1)], { ilmd: { lotNumber: 'L1' }, action: 'ADD', readPoint: { id: 'q' } }),
+    });
+    const { rows } = await recall(store, LOT, ASKED);
+    expect(rows.map(({ id, place, since, until }) => [id, place, since, until])).toEqual([
+      [LOT, null, null, null],
+      [LOT, 'dairy', at(1), at(3)],
+      [LOT, 'shop', at(2), at(2)],
+      [serial(1), null, null, null],
+    ]);
+  });
+});
+
 describe('containment', () => {
   test('holds from ADD to DELETE, and can be asked for any moment', async () => {
     const store = storeOf({ a: pack(1, 'case', ['x', 'y']), b: unpack(5, 'case', ['x']) });
@@ -78,7 +167,6 @@ describe('containment', () => {
     });
     expect(await partsIn(store, 'case')).toEqual(['sensor']);
     expect(await openIn(store, 'x')).toEqual([]);
-    expect(await recalled(store, 'x')).toEqual(['x']);
   });
 
   test('a child in two containers at once is in both', async () => {

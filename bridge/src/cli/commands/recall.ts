@@ -26,6 +26,8 @@ const HEADER = [
   'depth',
   'found_by',
   'via',
+  'since',
+  'until',
   'last_seen',
   'business_location',
   'read_point',
@@ -78,7 +80,8 @@ function tell(session: Session, rows: readonly RecallRow[], answer: object): voi
   }
 }
 
-function cellsOf({ id, depth, by, via, seen }: RecallRow): (string | number | null)[] {
+function cellsOf(row: RecallRow): (string | number | null)[] {
+  const { id, depth, by, via, seen, since, until } = row;
   const place = seen?.place ?? null;
   return [
     id,
@@ -86,8 +89,10 @@ function cellsOf({ id, depth, by, via, seen }: RecallRow): (string | number | nu
     depth,
     by,
     via,
-    place?.time ?? null,
-    place?.bizLocation ?? null,
+    since,
+    until,
+    row.place === null ? (place?.time ?? null) : until,
+    row.place ?? place?.bizLocation ?? null,
     place?.readPoint ?? null,
     place?.through ?? null,
     seen?.step?.step ?? null,
