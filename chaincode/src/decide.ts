@@ -6,7 +6,7 @@
  */
 import { types } from 'node:util';
 import { checkDocument } from './documents.ts';
-import type { IndexKey } from './index-keys.ts';
+import { INDEX_BYTES_MAX, type IndexKey, indexBytes, isIndexKey } from './index-keys.ts';
 import { RuleError, refuse } from './rule.ts';
 import {
   type RecordRefusalCode,
@@ -57,7 +57,14 @@ export function decide(
 
 function withIndex(document: Uint8Array | null, index: Deciders['index']): Decision {
   const keys = document === null ? [] : index(Buffer.from(document));
-  return isRuleRefusal(keys) ? ruleRefused(keys) : { document, index: keys };
+  if (isRuleRefusal(keys)) {
+    return ruleRefused(keys);
+  }
+  if (!keys.every(isIndexKey) || indexBytes(keys) > INDEX_BYTES_MAX) {
+    const limit = 'of texts that are not empty and hold no U+0000, 4 MiB at most';
+    throw new RuleError(`An index is made ${limit}.`);
+  }
+  return { document, index: keys };
 }
 
 /** @throws RuleError when it is none of what a rule may answer */

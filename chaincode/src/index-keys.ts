@@ -17,6 +17,16 @@ export interface IndexKey {
  */
 const INDEX_KEY_BYTES_MIN = 256;
 
+/** Beside its document of 1 MiB at most, a record's index so fits one batch. */
+export const INDEX_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Whether Fabric takes it; a key that it does not take would fail the whole transaction. */
+export function isIndexKey({ type, attributes }: IndexKey): boolean {
+  return [type, ...attributes].every(
+    (text) => text !== '' && !/[\0\ud800-\udfff\u{10ffff}]/u.test(text),
+  );
+}
+
 /** Bytes by which index entries count against the limit of their batch. */
 export function indexBytes(keys: readonly IndexKey[]): number {
   return keys.reduce((sum, { type, attributes }) => {

@@ -2,6 +2,7 @@ import '../support/stub-quiet.ts';
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { BatchContract } from '../../chaincode/src/base-contract.ts';
 import { decodeEnvelope } from '../../chaincode/src/envelope.ts';
+import type { IndexKey } from '../../chaincode/src/index-keys.ts';
 import { decodePartitionState } from '../../chaincode/src/ledger.ts';
 import { type Applied, type IncomingRecord, refuse } from '../../chaincode/src/rule.ts';
 import { decodeReceipt, RULES_BYTES_MAX } from '../../chaincode/src/wire.ts';
@@ -64,6 +65,21 @@ function broken(kind: number): Applied {
     throw new Error('The rule itself is broken, at secret 4711.');
   }
   return answer() as Applied;
+}
+
+/** Finds documents by their sum; some sums have no place in its index. */
+class IndexedContract extends SumContract {
+  protected override index(key: string, document: Uint8Array) {
+    const sum = Number(Buffer.from(document).toString());
+    const bad: Record<number, unknown> = {
+      10: undefined,
+      11: [{ type: 'sum', attributes: [''] }],
+      12: [{ type: 'sum', attributes: ['\0'] }],
+      14: Array.from({ length: 20_000 }, (_, n) => ({ type: 'sum', attributes: [`${n}`] })),
+      15: refuse('FIFTEEN', 'No sum is 15.'),
+    };
+    return (sum in bad ? bad[sum] : [{ type: 'sum', attributes: [`${sum}`, key] }]) as IndexKey[];
+  }
 }
 
 let network: StubNetwork;
@@ -170,6 +186,20 @@ describe('a contract with rules of its own', () => {
     expect(log).toContain("The contract's rule failed on offset 1 of t, partition 0: ");
     expect(log).toMatch(told);
     expect(log).not.toMatch(/offset 2|4711/);
+  });
+
+  test('has an index of its own, which cannot stop its lane either', async () => {
+    network = new StubNetwork([IndexedContract]);
+    await network.submit(openCall());
+    await stderrOf(async () => {
+      const values = ['1', '10', '11', '12', '14', '15', '2'];
+      const records = values.map((value, n) => record(n, `key ${n}`, value));
+      const { text } = await network.submit(batchCall(-1, records));
+      const codes = decodeReceipt(text).rejections.map(({ code }) => code);
+      expect(codes).toEqual([...Array(4).fill('RULE_FAILED'), 'RULE_REFUSED']);
+    });
+    const keys = network.ledger.range('\0sum\0', '\0sum\u0001').map(({ key }) => key);
+    expect(keys).toEqual(['\0sum\x001\0key 0\0', '\0sum\x002\0key 6\0']);
   });
 
   test('is exactly-once like any other', async () => {

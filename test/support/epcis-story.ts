@@ -35,7 +35,8 @@ export function yoghurtStory(cupCount = 12, perCase = 4): Story {
   let hours = 0;
   const event = (type: string, members: Event, atHour = ++hours): Event => {
     const eventTime = new Date(START_MS + atHour * 3_600_000).toISOString();
-    return { type, eventTime, eventTimeZoneOffset: '+01:00', ...members };
+    const eventID = `urn:example:event:${atHour}`;
+    return { type, eventID, eventTime, eventTimeZoneOffset: '+01:00', ...members };
   };
   const cup = (n: number) => `urn:epc:id:sgtin:9506000.013435.C${n}`;
   const caseId = (n: number) => `urn:epc:id:sscc:0614141.${String(1_000_000_000 + n)}`;
@@ -85,7 +86,8 @@ export function yoghurtStory(cupCount = 12, perCase = 4): Story {
       ...at(DAIRY),
     }),
   ];
-  const wrong = event('ObjectEvent', {
+  // Without an id, it is known by its content.
+  const { eventID: _, ...wrong } = event('ObjectEvent', {
     action: 'OBSERVE',
     epcList: [cup(0)],
     bizStep: 'destroying',

@@ -1,6 +1,7 @@
 /** An event store in memory, which counts what is asked of it. */
 import { entriesOf } from '../../chaincode/src/epcis/entries.ts';
 import { type EpcisEvent, isEvent, parseEvent } from '../../chaincode/src/epcis/event.ts';
+import { history, item, recall, trace } from '../../chaincode/src/epcis/questions.ts';
 import type { Entry, EntryQuery, EventStore } from '../../chaincode/src/epcis/store.ts';
 import type { Thing, ThingPrefix } from '../../chaincode/src/epcis/things.ts';
 
@@ -95,3 +96,26 @@ export const ASKED = {
   foundMax: 100_000,
   edgesMax: 100_000,
 } as const;
+
+/** What the chaincode does with its arguments, in pages of so many rows. */
+export function evaluateOn(store: EventStore, rowsMax = 1_000) {
+  return async (name: string, args: readonly string[]): Promise<Uint8Array> => {
+    const [cursor = '', , asOf = ''] = args.toReversed();
+    const [id = '', direction, depth] = args;
+    const asked = { ...ASKED, asOf: asOf || null, cursor, rowsMax, edgesMax: rowsMax };
+    const ask = async () => {
+      switch (name) {
+        case 'getEvents':
+          return history(store, id, asked);
+        case 'item':
+          return item(store, id, asked);
+        case 'trace':
+          return trace(store, id, direction as 'up', { ...asked, depthMax: Number(depth) });
+        default:
+          return recall(store, id, asked);
+      }
+    };
+    const { cursor: bookmark, ...answer } = await ask();
+    return Buffer.from(JSON.stringify({ ...answer, bookmark }));
+  };
+}

@@ -5,16 +5,13 @@
  *
  * One partial key so serves an item, a lot, or all lots and items of a product.
  */
-import { type IndexKey, indexBytes } from '../index-keys.ts';
+import { INDEX_BYTES_MAX, type IndexKey, indexBytes } from '../index-keys.ts';
 import { type IndexEntry, indexEntries } from './entries.ts';
 import { EVENT_PREFIX, type EventRefusal, type Role } from './event.ts';
 import type { Entry } from './store.ts';
 import type { Thing, ThingPrefix } from './things.ts';
 
 export const EPC_TYPE = 'epc';
-
-/** Beside its document of 1 MiB at most, an event's index fits one batch. */
-export const EVENT_INDEX_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Fabric's composite keys have no empty attributes. */
 const NONE = '-';
@@ -31,8 +28,8 @@ export function eventIndex(key: string, document: Uint8Array): readonly IndexKey
     return entries;
   }
   const keys = entries.map((entry) => indexKeyOf(key, entry));
-  return indexBytes(keys) > EVENT_INDEX_BYTES_MAX
-    ? { reason: `The index entries of the event take over ${EVENT_INDEX_BYTES_MAX} bytes.` }
+  return indexBytes(keys) > INDEX_BYTES_MAX
+    ? { reason: `The index entries of the event take over ${INDEX_BYTES_MAX} bytes.` }
     : keys;
 }
 

@@ -1,7 +1,6 @@
 /** trace, item and recall: the same answers for people, spreadsheets and programs. */
 import { describe, expect, test } from '@jest/globals';
-import { history, item, recall, trace } from '../../../chaincode/src/epcis/questions.ts';
-import { ASKED, MemoryEventStore } from '../../support/event-store.ts';
+import { evaluateOn, MemoryEventStore } from '../../support/event-store.ts';
 import { runCommand } from '../../support/fake-shuttle.ts';
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
@@ -32,27 +31,7 @@ event('cooked', 'TransformationEvent', 4, {
   outputEPCList: ['urn:x:soup, "hot"'],
 });
 
-/** What the chaincode does with its arguments, in pages of two. */
-async function evaluate(name: string, args: readonly string[]): Promise<Uint8Array> {
-  const [cursor = '', , asOf = ''] = args.toReversed();
-  const [id = '', direction, depth] = args;
-  const asked = { ...ASKED, asOf: asOf || null, cursor, rowsMax: 2, edgesMax: 1 };
-  const answer = async () => {
-    switch (name) {
-      case 'getEvents':
-        return history(store, id, asked);
-      case 'item':
-        return item(store, id, asked);
-      case 'trace':
-        return trace(store, id, direction as 'up', { ...asked, depthMax: Number(depth) });
-      default:
-        return recall(store, id, asked);
-    }
-  };
-  const { cursor: bookmark, ...rest } = await answer();
-  return Buffer.from(JSON.stringify({ ...rest, bookmark }));
-}
-
+const evaluate = evaluateOn(store, 2);
 const run = (...args: readonly string[]) => runCommand(args, { ledger: { evaluate } });
 const byModel = (...args: readonly string[]) => {
   const state = { file: 'model.db', block: 7n, completeAtMs: 0 };
