@@ -73,6 +73,16 @@ export class Connections {
     }
   }
 
+  /** The same of the schema registry's. */
+  lookAtRegistrySecrets(): void {
+    const { url, passwordFile } = this.settings.clean.registry;
+    this.lookAt(passwordFile);
+    if (passwordFile !== undefined && url?.startsWith('https:') !== true) {
+      const fields = { url, fix: 'clean.registry.url: https://...' };
+      this.log.warn(fields, 'configured a password to travel without TLS');
+    }
+  }
+
   /** The sides that were asked and have not answered yet. */
   unanswered(): readonly FarSide[] {
     const silent: FarSide[] = [];

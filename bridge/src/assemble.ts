@@ -173,6 +173,7 @@ class AssembledShuttle implements Shuttle {
     const kafka = this.kafka();
     const stream = () => this.stream();
     const parts = { settings, kafka, stream, log, meter, outage, clock };
+    this.connections.lookAtRegistrySecrets();
     return await cleanWith(parts, this.bounds(options), signal);
   }
 

@@ -94,7 +94,7 @@ function eventOf(element: XmlElement): JsonObject {
     event.type = 'ObjectEvent';
     event.action = 'OBSERVE';
     event.quantityList = [quantityOf(element, prefixes)];
-    const others = element.children.filter(({ name }) => !IN_QUANTITY.includes(name));
+    const others = element.children.filter((child) => !isOfQuantity(child));
     addMembers(event, { ...element, children: others }, EVENT_MEMBERS, prefixes);
   } else {
     addMembers(event, element, EVENT_MEMBERS, prefixes);
@@ -147,9 +147,12 @@ const EVENT_MEMBERS: Readers = {
   ilmd: (element, prefixes) => objectOf(element, {}, prefixes),
 };
 
+const isOfQuantity = (child: XmlElement): boolean =>
+  isOwn(child) && IN_QUANTITY.includes(child.name);
+
 /** Of the quantity event itself, whose members these are too. */
 function quantityOf(element: XmlElement, prefixes: Prefixes): JsonObject {
-  const children = element.children.filter(({ name }) => IN_QUANTITY.includes(name));
+  const children = element.children.filter(isOfQuantity);
   return objectOf({ ...element, attributes: [], children }, QUANTITY_MEMBERS, prefixes);
 }
 

@@ -10,7 +10,7 @@ const page = readFileSync(join(ROOT, 'docs/cleaning.md'), 'utf8');
 const cwd = join(ROOT, 'examples/cleaning');
 
 test('the files of the example are on the page', () => {
-  for (const name of ['orders.csv', 'orders.yaml']) {
+  for (const name of ['orders.csv', 'orders.yaml', 'receipt.xml']) {
     expect(page).toContain(readFileSync(join(cwd, name), 'utf8'));
   }
 });
@@ -24,6 +24,17 @@ test.each([
   expect(stdout).not.toBe('');
   expect(page).toContain(stdout);
   expect(page).toContain(stderr);
+});
+
+test('a receipt is known by one key, told in XML as on the page or in JSON', async () => {
+  const [xml, json] = await Promise.all(
+    ['receipt.xml', 'receipt.jsonl'].map((file) =>
+      runCommand(['clean', '--file', file, '--rules', 'preset:epcis'], { cwd }),
+    ),
+  );
+  expect(page).toContain(xml?.stdout);
+  const keys = [xml, json].map((each) => (JSON.parse(each?.stdout ?? '') as { key: string }).key);
+  expect(keys).toEqual([keys[0], keys[0]]);
 });
 
 test('every kind of rule is on the page, with each of its settings', () => {

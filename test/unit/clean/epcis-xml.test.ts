@@ -123,13 +123,15 @@ const SAME: readonly (readonly [string, string, JsonObject])[] = [
   [
     'a quantity event, which was observed',
     `<QuantityEvent>${WHEN}<epcClass>${LOT}</epcClass><quantity>200</quantity>
-      <bizStep>urn:epcglobal:cbv:bizstep:stocking</bizStep></QuantityEvent>`,
+      <bizStep>urn:epcglobal:cbv:bizstep:stocking</bizStep>
+      <ex:quantity>two hundred</ex:quantity></QuantityEvent>`,
     {
       type: 'ObjectEvent',
       ...when,
       action: 'OBSERVE',
       quantityList: [{ epcClass: LOT, quantity: 200 }],
       bizStep: 'stocking',
+      'ex:quantity': 'two hundred',
     },
   ],
   [
