@@ -4,6 +4,7 @@
  * with the key and at most one qualifier. Why that form:
  * docs/decisions/0020-canonical-identifiers.md.
  */
+import { thingText } from '@shuttle/chaincode/epcis/things';
 import { IDENTIFIER_LENGTH_MAX } from '../limits.ts';
 import { urnThing } from './epc-urn.ts';
 import {
@@ -43,7 +44,6 @@ export interface CanonicalOptions {
 }
 
 const CANONICAL_HOST = 'id.gs1.org';
-const CANONICAL_STEM = `https://${CANONICAL_HOST}`;
 
 /**
  * The canonical form of an identifier, or why it cannot have one. Never throws, and takes some
@@ -68,10 +68,10 @@ export function canonicalIdentifier(text: string, options: CanonicalOptions = {}
   return 'kind' in thing ? thing : { kind: 'gs1', canonical: canonicalText(thing), ...thing };
 }
 
-/** The canonical Digital Link URI of a thing. */
+/** The canonical Digital Link URI of a thing. The ledger takes it apart by the same code. */
 export function canonicalText({ ai, key, qualifier }: Omit<Gs1Thing, 'further'>): string {
-  const tail = qualifier === null ? '' : `/${qualifier.ai}/${encoded(qualifier.value)}`;
-  return `${CANONICAL_STEM}/${ai}/${encoded(key)}${tail}`;
+  const { ai: qualifierAi, value } = qualifier ?? { ai: '', value: '' };
+  return thingText({ ai, key, qualifierAi, qualifier: value });
 }
 
 function thingIn(text: string, as: string | undefined): Gs1Thing | RefusedIdentifier | undefined {
@@ -179,15 +179,4 @@ function elementsOf(text: string): Qualifier[] {
     const value = text.slice(mark.index + mark[0].length, marks[n + 1]?.index);
     return { ai: mark[1] ?? '', value: value.trim().replaceAll(/\\([()\\])/g, '$1') };
   });
-}
-
-/** Digital Link URI Syntax, section 4: what a URI reserves is percent-encoded in a value. */
-function encoded(value: string): string {
-  if (/^[\w.-]*$/.test(value)) {
-    return value;
-  }
-  return encodeURIComponent(value).replaceAll(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }

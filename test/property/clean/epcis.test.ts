@@ -52,7 +52,8 @@ function changed(document: unknown, changes: readonly Change[]): unknown {
 
 function changeOne(holder: Record<string, unknown>, name: string, { how, by }: Change): void {
   const value = how === 'rename' ? holder[name] : by;
-  const newName = how === 'rename' ? String(by).slice(0, 20) : name;
+  // A made-up object may have a member toString that is no function.
+  const newName = how === 'rename' ? JSON.stringify(by ?? null).slice(0, 20) : name;
   delete holder[name];
   if (how !== 'remove') {
     // As JSON.parse does it: a member named __proto__ is a member like any other.

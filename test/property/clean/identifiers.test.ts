@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { checkDigit } from '../../../bridge/src/clean/gs1-keys.ts';
 import { canonicalIdentifier } from '../../../bridge/src/clean/identifiers.ts';
 import { canonicalTerm, canonicalUnit } from '../../../bridge/src/clean/vocabulary.ts';
+import { thingOf, thingText } from '../../../chaincode/src/epcis/things.ts';
 
 const CHARACTERS_82 =
   '!"%&\'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz';
@@ -57,6 +58,54 @@ test('URN, Digital Link and element string of one item give one form', () => {
   );
 });
 
+/** Texts that come near to being identifiers. */
+const near = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(
+        'urn:epc:id:',
+        'urn:epc:idpat:',
+        'urn:epc:class:',
+        'sgtin:',
+        'sgln:',
+        'grai:',
+      ),
+      fc.constantFrom(
+        'https://id.gs1.org',
+        'https://e.com',
+        '/01/',
+        '/00/',
+        '/21/',
+        '/414/',
+        '?10=',
+      ),
+      fc.constantFrom('(01)', '(21)', '(00)', '\\', '(', ')', '%', '%2', '*', '.', '/', ':', ' '),
+      fc.constantFrom(
+        '9506000.013435.A',
+        '09506000134352',
+        '106141412345678908',
+        '0614141.00777.0',
+      ),
+      digits(3),
+      fc.string(),
+    ),
+    { maxLength: 12 },
+  )
+  .map((parts) => parts.join(''));
+
+test('the ledger takes a form apart as it was put together, and leaves every other text whole', () => {
+  fc.assert(
+    fc.property(item, serial, fc.constantFrom('10', '21'), ({ gtin }, value, ai) => {
+      const found = canonicalIdentifier(`(01)${gtin}(${ai})${escapedForElement(value)}`);
+      const text = found.kind === 'gs1' ? found.canonical : '';
+      const thing = { ai: '01', key: gtin, qualifierAi: ai, qualifier: value };
+      expect(thingOf(text)).toEqual(thing);
+      expect(thingText(thing)).toBe(text);
+    }),
+  );
+  fc.assert(fc.property(near, (text) => thingText(thingOf(text)) === text));
+});
+
 test('two things never have one form', () => {
   const one = fc.tuple(item, serial, fc.constantFrom('10', '21'));
   fc.assert(
@@ -98,41 +147,6 @@ test('a change of any single digit is found', () => {
     }),
   );
 });
-
-/** Texts that come near to being identifiers. */
-const near = fc
-  .array(
-    fc.oneof(
-      fc.constantFrom(
-        'urn:epc:id:',
-        'urn:epc:idpat:',
-        'urn:epc:class:',
-        'sgtin:',
-        'sgln:',
-        'grai:',
-      ),
-      fc.constantFrom(
-        'https://id.gs1.org',
-        'https://e.com',
-        '/01/',
-        '/00/',
-        '/21/',
-        '/414/',
-        '?10=',
-      ),
-      fc.constantFrom('(01)', '(21)', '(00)', '\\', '(', ')', '%', '%2', '*', '.', '/', ':', ' '),
-      fc.constantFrom(
-        '9506000.013435.A',
-        '09506000134352',
-        '106141412345678908',
-        '0614141.00777.0',
-      ),
-      digits(3),
-      fc.string(),
-    ),
-    { maxLength: 12 },
-  )
-  .map((parts) => parts.join(''));
 
 test('any text gives a result, and the form of a form is itself', () => {
   fc.assert(

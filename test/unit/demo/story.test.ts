@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { indexEntries } from '../../../chaincode/src/epcis/entries.ts';
 import { type DemoRecord, tellStory } from '../../../scripts/src/demo/story.ts';
 import { type AnyEvent, identifiersOf, problemsOf } from './checks.ts';
 import { createWarehouse } from './warehouse.ts';
@@ -63,7 +64,9 @@ describe('the story', () => {
         const found = events.flatMap((record) => {
           const event = parse(record);
           const key = record.key === `event/${event.eventID}` ? [] : ['key'];
-          const problems = [...problemsOf(event), ...key];
+          const index = indexEntries(record.key, Buffer.from(record.value ?? 'null'));
+          const reason = 'reason' in index ? [index.reason] : [];
+          const problems = [...problemsOf(event), ...key, ...reason];
           return problems.length === 0 ? [] : [{ problems, event }];
         });
         expect(found).toEqual([]);
