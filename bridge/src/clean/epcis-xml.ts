@@ -1,6 +1,7 @@
 /**
- * EPCIS 1.x in XML to the JSON form of EPCIS 2.0, so that one fact is one document in whichever of
- * them it is told. Source: GS1 EPCIS 1.2, section 9 (XML binding), and EPCIS 2.0, section 9 (JSON).
+ * EPCIS 1.x and 2.0 in XML to the JSON form of EPCIS 2.0, so that one fact is one document in
+ * whichever of them it is told. Source: GS1 EPCIS 1.2 and 2.0, section 9 (XML binding), and EPCIS
+ * 2.0, section 10 (JSON).
  *
  * Only the form changes: what is wrong with an event is found where JSON events are checked, and so
  * an element that EPCIS does not know stays, as a member of its own name, to be refused there.
@@ -11,10 +12,16 @@ import type { XmlElement } from './xml.ts';
 import { createPrefixes, type Prefixes } from './xml-prefixes.ts';
 
 /** What EPCIS itself names things in; its inner elements are in no namespace. */
-const OWN_SPACES = ['', 'urn:epcglobal:epcis:xsd:1', 'urn:epcglobal:epcis-query:xsd:1'];
+const OWN_SPACES = [
+  '',
+  ...['1', '2'].flatMap((version) => [
+    `urn:epcglobal:epcis:xsd:${version}`,
+    `urn:epcglobal:epcis-query:xsd:${version}`,
+  ]),
+];
 const INSTANCE_SPACE = 'http://www.w3.org/2001/XMLSchema-instance';
 const CONTEXT = 'https://ref.gs1.org/standards/epcis/epcis-context.jsonld';
-const VERSIONS = ['1', '1.0', '1.1', '1.2'];
+const VERSIONS = /^(?:1(?:\.[0-2])?|2(?:\.\d+){0,2})$/;
 
 const DOCUMENT = 'EPCISDocument';
 const QUERY_DOCUMENT = 'EPCISQueryDocument';
@@ -24,6 +31,7 @@ const EVENTS = [
   'QuantityEvent',
   'TransactionEvent',
   'TransformationEvent',
+  'AssociationEvent',
 ];
 
 /**
@@ -36,12 +44,12 @@ export function epcisOfXml(root: XmlElement): JsonObject {
     return { '@context': CONTEXT, ...eventOf(root) };
   }
   if (!isOwn(root) || (root.name !== DOCUMENT && root.name !== QUERY_DOCUMENT)) {
-    const sentence = `<${clipped(root.name)}> is neither an EPCIS 1 document nor an event of one.`;
+    const sentence = `<${clipped(root.name)}> is neither an EPCIS document nor an event.`;
     throw new RefusedError('DOCUMENT_INVALID', sentence);
   }
   const version = attributeOf(root, 'schemaVersion');
-  if (version !== undefined && !VERSIONS.includes(version)) {
-    const sentence = `The schemaVersion is ${shown(version)}; XML is read as EPCIS 1.0 to 1.2.`;
+  if (version !== undefined && !VERSIONS.test(version)) {
+    const sentence = `The schemaVersion is ${shown(version)}; there are 1.0 to 1.2, and 2.`;
     throw new RefusedError('DOCUMENT_INVALID', sentence);
   }
   return {
@@ -145,7 +153,52 @@ const EVENT_MEMBERS: Readers = {
   destinationList: listOf('destination', typed('destination')),
   errorDeclaration: (element, prefixes) => objectOf(element, ERROR_MEMBERS, prefixes),
   ilmd: (element, prefixes) => objectOf(element, {}, prefixes),
+  certificationInfo: word,
+  persistentDisposition: (element, prefixes) => listsOf(element, DISPOSITIONS, prefixes),
+  sensorElementList: listOf('sensorElement', (element, prefixes) => {
+    const { sensorMetadata, ...others } = listsOf(element, SENSOR, prefixes);
+    const [metadata, second] = Array.isArray(sensorMetadata) ? sensorMetadata : [];
+    if (second !== undefined) {
+      throw misplaced(element, 'with <sensorMetadata> twice');
+    }
+    return { ...defined('sensorMetadata', metadata), ...others };
+  }),
 };
+
+const DISPOSITIONS: Readers = { set: word, unset: word };
+const SENSOR: Readers = { sensorMetadata: attributesOf, sensorReport: attributesOf };
+
+/** Elements that may stand several times are a list each. */
+function listsOf(element: XmlElement, readers: Readers, prefixes: Prefixes): JsonObject {
+  const isListed = (child: XmlElement) => isOwn(child) && Object.hasOwn(readers, child.name);
+  const made: JsonObject = {};
+  for (const name of Object.keys(readers)) {
+    const own = element.children.filter((child) => isListed(child) && child.name === name);
+    const read = readers[name] ?? word;
+    Object.assign(
+      made,
+      own.length === 0 ? {} : { [name]: own.map((each) => read(each, prefixes)) },
+    );
+  }
+  const others = element.children.filter((child) => !isListed(child));
+  addMembers(made, { ...element, children: others }, {}, prefixes);
+  return made;
+}
+
+const NUMBERS = ['value', 'minValue', 'maxValue', 'meanValue', 'sDev', 'percRank', 'percValue'];
+
+/** Sensors tell everything by attributes. */
+function attributesOf(element: XmlElement, prefixes: Prefixes): JsonObject {
+  const made = objectOf({ ...element, attributes: [] }, {}, prefixes);
+  for (const attribute of ownAttributes(element)) {
+    const { space, name, value } = attribute;
+    const isNumber = space === '' && NUMBERS.includes(name);
+    const isTruth = name === 'booleanValue' && ['true', 'false'].includes(value);
+    const told = isNumber ? numberIn(value.trim(), element) : isTruth ? value === 'true' : value;
+    addRepeated(made, prefixes.nameOf(attribute), told);
+  }
+  return made;
+}
 
 const isOfQuantity = (child: XmlElement): boolean =>
   isOwn(child) && IN_QUANTITY.includes(child.name);
@@ -180,12 +233,18 @@ function addMembers(
     } else if (WRAPPERS.includes(child.name)) {
       addMembers(made, child, readers, prefixes);
     } else {
-      const value = (read ?? extensionOf)(child, prefixes);
-      // Version 1 needs some lists even where nothing is to be told in them.
-      if (!Array.isArray(value) || value.length > 0) {
-        addOnce(made, child, value);
-      }
+      addOwn(made, child, (read ?? extensionOf)(child, prefixes));
     }
+  }
+}
+
+function addOwn(made: JsonObject, element: XmlElement, value: Json): void {
+  // Version 1 needs some lists even where nothing is to be told in them.
+  const isNothing = Array.isArray(value) && value.length === 0;
+  if (element.name === 'certificationInfo') {
+    addRepeated(made, element.name, value);
+  } else if (!isNothing) {
+    addOnce(made, element, value);
   }
 }
 
@@ -253,7 +312,10 @@ function word(element: XmlElement): string {
 }
 
 function number(element: XmlElement): number {
-  const text = word(element);
+  return numberIn(word(element), element);
+}
+
+function numberIn(text: string, element: XmlElement): number {
   if (!/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)) {
     const sentence = `Line ${element.line}: ${shown(text)} is no number.`;
     throw new RefusedError('NUMBER_INVALID', sentence);

@@ -3,7 +3,7 @@ import { MEMBER_NAME } from './members.ts';
 import { settings } from './step.ts';
 
 /**
- * How the bytes of a record, or of a file, hold documents. `xml` is EPCIS 1.0 to 1.2; `epcis` is
+ * How the bytes of a record, or of a file, hold documents. `xml` is EPCIS in XML; `epcis` is
  * that or JSON, told apart by the first character, and takes a list of events too. `registry` is
  * Avro or JSON as the schema says that a record names.
  */

@@ -169,6 +169,74 @@ const SAME: readonly (readonly [string, string, JsonObject])[] = [
   ],
 ];
 
+const SENSORS = `<sensorElementList><sensorElement>
+  <sensorMetadata time="2026-03-01T09:29:00Z" deviceID="urn:epc:id:giai:4000001.111"/>
+  <sensorReport type="gs1:Temperature" value="4.50" uom="CEL" ex:probe="left"/>
+  <sensorReport type="gs1:Pressure" booleanValue="true" stringValue="4"/>
+  <ex:note>calibrated</ex:note>
+</sensorElement></sensorElementList>`;
+
+const sensorElementList = [
+  {
+    sensorMetadata: { time: '2026-03-01T09:29:00Z', deviceID: 'urn:epc:id:giai:4000001.111' },
+    sensorReport: [
+      { type: 'Temperature', value: 4.5, uom: 'CEL', 'ex:probe': 'left' },
+      { type: 'Pressure', booleanValue: true, stringValue: '4' },
+    ],
+    'ex:note': 'calibrated',
+  },
+];
+
+/** The same document as version 2 has it: in its own namespace, and without wrappers. */
+const inVersion2 = (events: string) =>
+  captured(events).replace('epcis:xsd:1', 'epcis:xsd:2').replace('"1.2"', '"2.0"');
+
+describe('a fact of EPCIS 2.0', () => {
+  it.each([
+    ['version 2', inVersion2, (inside: string) => inside],
+    ['version 1.2 with what came later', captured, inExtensions],
+  ])('is the same in XML of %s and in JSON', async (_, document, wrap) => {
+    const xml = `<AssociationEvent>${WHEN}
+      <parentID>${PALLET}</parentID><childEPCs><epc>${ITEM}</epc></childEPCs>
+      <action>ADD</action>${wrap(`<persistentDisposition>
+      <unset>urn:epcglobal:cbv:disp:completeness_inferred</unset>
+      <set>completeness_verified</set></persistentDisposition>${SENSORS}`)}</AssociationEvent>`;
+    const json = {
+      type: 'AssociationEvent',
+      ...when,
+      parentID: PALLET,
+      childEPCs: [ITEM],
+      action: 'ADD',
+      persistentDisposition: {
+        set: ['completeness_verified'],
+        unset: ['completeness_inferred'],
+      },
+      sensorElementList,
+    };
+    const told = captureDocument([json], {
+      '@context': [{ ex: 'https://ns.example.com/' }],
+    });
+    const [inXml, inJson] = [await clean(document(wrap(xml))), await clean(JSON.stringify(told))];
+    expect([inXml.refused, inJson.refused]).toEqual([null, null]);
+    expect(factOf(inXml.values[0])).toEqual(factOf(inJson.values[0]));
+    expect(inXml.keys).toEqual(inJson.keys);
+  });
+
+  it('may have one certification or several', async () => {
+    const certificates = '<certificationInfo>urn:c:1</certificationInfo>';
+    const event = (count: number) =>
+      inVersion2(`<ObjectEvent>${fine}${certificates.repeat(count)}</ObjectEvent>`);
+    expect((await clean(event(1))).values).toMatchObject([{ certificationInfo: 'urn:c:1' }]);
+    expect((await clean(event(2))).values).toMatchObject([
+      { certificationInfo: ['urn:c:1', 'urn:c:1'] },
+    ]);
+  });
+});
+
+function inExtensions(inside: string): string {
+  return `<extension><extension>${inside}</extension></extension>`;
+}
+
 /** Without how and when it was told. */
 function factOf(value: JsonObject = {}): JsonObject {
   const how = ['@context', 'recordTime', 'recordTimeOffset', 'eventTimeOffset'];
@@ -270,7 +338,12 @@ describe('nothing of XML is left out silently', () => {
       ),
       'NUMBER_INEXACT',
     ],
-    ['version 2', captured('').replace('"1.2"', '"2.0"'), 'DOCUMENT_INVALID'],
+    ['version 3', captured('').replace('"1.2"', '"3.0"'), 'DOCUMENT_INVALID'],
+    [
+      'a measurement that is no number',
+      object(`${fine}${SENSORS.replace('4.50', 'cold')}`),
+      'NUMBER_INVALID',
+    ],
     ['no date of its making', captured('').replace(/ creationDate="[^"]*"/, ''), 'SCHEMA_VIOLATED'],
   ])('%s is refused', async (_, text, code) => {
     expect((await clean(text)).refused).toMatchObject({ code });

@@ -72,7 +72,7 @@ describe('what is no XML that is read', () => {
       'Byte 3 is not UTF-8.',
     ],
     ['UTF-16', Buffer.from('\ufeff<a/>', 'utf16le'), 'ENCODING_INVALID', 'it starts like UTF-16'],
-    ['not of EPCIS', '<order/>', 'DOCUMENT_INVALID', '<order> is neither an EPCIS 1 document'],
+    ['not of EPCIS', '<order/>', 'DOCUMENT_INVALID', '<order> is neither an EPCIS document'],
   ])('is refused: %s', async (_, value, code, words) => {
     const refusal = await refusalOf({ format: 'xml', steps }, value);
     expect(refusal).toMatchObject({ rule: 'format', code });

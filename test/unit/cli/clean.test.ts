@@ -337,3 +337,28 @@ describe('a file of one record with the number of its schema', () => {
     expect([gone.code, gone.stderr]).toEqual([3, expect.stringContaining('REGISTRY_UNREACHABLE')]);
   });
 });
+
+describe('a record whose rules look back', () => {
+  it('is explained with those before it in mind', async () => {
+    const steps = `steps:
+  - rule: shared
+    references: { members: [kg], pattern: 'see (\\d+)', key: id, window: 2 }
+  - rule: once
+    duplicates: { members: [order], window: 2, repeated: drop }
+`;
+    folder.write('looking.yaml', `name: looking\nversion: 1\nkey: /id\n${steps}`);
+    folder.write('looking.csv', 'id,kg,order\n1,5,a\n2,see 1,b\n3,see 1,b\n4,see 1,c\n');
+    const args = '--file looking.csv --rules looking.yaml';
+    const whole = await clean(args);
+    expect(whole.stderr).toContain(
+      '4 records: 4 cleaned into 3 documents (1 dropped as duplicates)',
+    );
+    const second = await clean(`explain ${args} --line 3`);
+    expect(second.stdout).toMatch(/\/kg +"see 1" +"5"/);
+    expect((await clean(`explain ${args} --line 4`)).stdout).toContain('no document is left');
+    const dropped = await clean(`explain ${args} --line 4 --json`);
+    expect(JSON.parse(dropped.stdout)).toMatchObject({ documents: [], refused: null });
+    const tooFar = await clean(`explain ${args} --line 5`);
+    expect(tooFar.stdout).toMatch(/\/kg +"see 1" +null/);
+  });
+});

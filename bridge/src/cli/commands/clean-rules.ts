@@ -169,7 +169,8 @@ function rowsOf({ rule, kind, changes }: ExplainedStep): string[][] {
       ...some.map(({ pointer, before, after }) => [pointer, cell(before), cell(after)]),
     ];
   });
-  const all = rows.length === 0 ? [['nothing to change', '', '']] : rows;
+  const nothing = changes.length === 0 ? 'no document is left' : 'nothing to change';
+  const all = rows.length === 0 ? [[nothing, '', '']] : rows;
   return all.map((row, index) => (index === 0 ? [rule, kind, ...row] : ['', '', ...row]));
 }
 
