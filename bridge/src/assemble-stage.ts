@@ -64,7 +64,7 @@ export async function cleanWith(
   bounds: { readonly untilEnd: boolean; readonly deadlineMs?: number },
   signal: AbortSignal,
 ): Promise<StageSummary> {
-  const { rules: named, from, to, groupId: given, ...accepts } = settings.clean;
+  const { rules: named, format, from, to, groupId: given, ...accepts } = settings.clean;
   if (named === undefined) {
     throw new ShuttleError('USAGE', 'No rules are named: --rules, or the setting clean.rules.');
   }
@@ -80,7 +80,7 @@ export async function cleanWith(
     {
       source: createKafkaSource(kafka, { groupId, topics: [from] }, clock),
       createSink: (at) => createCleanSink(kafka, { groupId, at, to, stream }, clock),
-      createCleaner: () => createCleaner(rules, { kind: 'json' }),
+      createCleaner: () => createCleaner(rules, { kind: format }),
       clock,
       log,
       meter,
