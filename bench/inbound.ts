@@ -114,11 +114,24 @@ export interface BridgeRun {
   readonly topic: string;
 }
 
-/** Fills one partition with records of 400 bytes; answers their key and value bytes. */
+export interface MadeRecord {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+/** Makes the nth record of a topic. */
+export type MakeRecord = (topic: string, n: number) => MadeRecord;
+
+const plainRecord: MakeRecord = (topic, n) => {
+  return { key: Buffer.from(`${topic}/${n}`), value: makeValue(n) };
+};
+
+/** Fills one partition with records, of 400 bytes unless told; answers their bytes. */
 export async function produceBacklog(
   world: World,
   topic: string,
   records: number,
+  make: MakeRecord = plainRecord,
 ): Promise<number> {
   const admin = world.kafka.admin();
   await admin.connect();
@@ -129,8 +142,7 @@ export async function produceBacklog(
   let bytes = 0;
   for (let n = 0; n < records; n += 2_000) {
     const messages = Array.from({ length: Math.min(2_000, records - n) }, (_, i) => {
-      const key = Buffer.from(`${topic}/${n + i}`);
-      const value = makeValue(n + i);
+      const { key, value } = make(topic, n + i);
       bytes += key.length + value.length;
       return { key, value, partition: 0 };
     });
@@ -148,9 +160,10 @@ export async function measureBridge(
   world: World,
   records: number,
   nodeOptions: readonly string[],
+  make: MakeRecord = plainRecord,
 ): Promise<BridgeRun> {
   const topic = `bridge-${makeRun()}`;
-  const bytes = await produceBacklog(world, topic, records);
+  const bytes = await produceBacklog(world, topic, records, make);
   const before = await chainBytes(world);
   const startMs = performance.now();
   const run = await runIngest(world, topic, nodeOptions);

@@ -28,11 +28,15 @@ export interface World {
 export const ORGANIZATIONS = ['Org1MSP', 'Org2MSP'];
 
 /** Brings up a network that only this run knows. */
-export async function createWorld(say: (line: string) => void, pprof: boolean): Promise<World> {
+export async function createWorld(
+  say: (line: string) => void,
+  pprof: boolean,
+  portOffset: number = PORT_OFFSET,
+): Promise<World> {
   const dir = await mkdtemp(join(tmpdir(), 'shuttle-bench-'));
   say(`Starting a network of its own in ${dir}`);
   const progress = createProgress(process.stderr);
-  const network = await startNetwork({ dir, portOffset: PORT_OFFSET, pprof, progress });
+  const network = await startNetwork({ dir, portOffset, pprof, progress });
   const world = await openWorld(network.description);
   return {
     ...world,

@@ -1,6 +1,7 @@
 /** What fills the raw topic, and what cleans it, put together from topics, rules and groups. */
 import { createCleaner } from './clean/cleaner.ts';
 import type { LoadRequest } from './cli/shuttle.ts';
+import { registryConnection } from './config/connections.ts';
 import { loadRules } from './config/rule-file.ts';
 import type { Settings } from './config/schema.ts';
 import { ShuttleError } from './errors.ts';
@@ -20,6 +21,7 @@ import {
 import { type LoadSummary, loadRecords } from './load/load.ts';
 import type { Outage } from './outage.ts';
 import type { Clock, Log, Meter } from './ports.ts';
+import { registryFor } from './registry/open.ts';
 import type { StageSummary } from './stage/context.ts';
 import { runStage } from './stage/stage.ts';
 import { patiently } from './system/patience.ts';
@@ -58,17 +60,28 @@ export async function loadWith(
   return await loadRecords({ sink, clock, outage }, load, signal);
 }
 
-/** @throws ShuttleError USAGE without rules; RULES_INVALID, FILE_UNREADABLE; of runStage */
+/**
+ * @throws ShuttleError USAGE without rules; RULES_INVALID, CONFIG_INVALID, FILE_UNREADABLE; of
+ *   runStage
+ */
 export async function cleanWith(
   { settings, kafka, stream: streamOf, log, meter, outage, clock }: StageParts,
   bounds: { readonly untilEnd: boolean; readonly deadlineMs?: number },
   signal: AbortSignal,
 ): Promise<StageSummary> {
-  const { rules: named, format, from, to, groupId: given, ...accepts } = settings.clean;
+  const { rules: named, format, from, to, groupId: given } = settings.clean;
+  const { acceptTruncation, acceptLostPosition } = settings.clean;
   if (named === undefined) {
     throw new ShuttleError('USAGE', 'No rules are named: --rules, or the setting clean.rules.');
   }
   const rules = loadRules(named, process.cwd());
+  const patienceMs = bounds.deadlineMs ?? Number.POSITIVE_INFINITY;
+  const schemas = registryFor(rules.format ?? { kind: format }, registryConnection(settings), {
+    clock,
+    log,
+    signal,
+    patienceMs,
+  });
   const patience = { clock, outage, signal, deadlineMs: bounds.deadlineMs };
   const stream = await patiently('kafka', streamOf, patience);
   const ensure = () => ensureCleanTopics(kafka, { from, to });
@@ -80,14 +93,15 @@ export async function cleanWith(
     {
       source: createKafkaSource(kafka, { groupId, topics: [from] }, clock),
       createSink: (at) => createCleanSink(kafka, { groupId, at, to, stream }, clock),
-      createCleaner: () => createCleaner(rules, { kind: format }),
+      createCleaner: () => createCleaner(rules, { kind: format }, schemas),
       clock,
       log,
       meter,
       outage,
     },
     {
-      ...accepts,
+      acceptTruncation,
+      acceptLostPosition,
       ...bounds,
       transactionRecordsMax: CLEAN_TRANSACTION_RECORDS_MAX,
       transactionBytesMax: CLEAN_TRANSACTION_BYTES_MAX,

@@ -114,6 +114,20 @@ export const ERRORS = {
     3,
     'Check the client certificate, the SASL user and its ACLs.',
   ),
+  REGISTRY_UNREACHABLE: kind(
+    'The schema registry does not answer.',
+    'none',
+    'later',
+    3,
+    'Check clean.registry.url and its TLS certificate, and that the registry runs.',
+  ),
+  REGISTRY_REFUSED: kind(
+    'The schema registry refused to answer, or lacks what a schema needs.',
+    'none',
+    'never',
+    3,
+    'Check clean.registry.url, its user and its permissions.',
+  ),
   FABRIC_UNREACHABLE: kind(
     'The Fabric peer does not answer.',
     'none',

@@ -40,6 +40,9 @@ export const PUBLISH_TRANSACTION_TIMEOUT_MS = 60_000;
 export const PUBLISH_DEADLINE_MS = 40_000;
 export const PUBLISH_QUEUE_BYTES_MAX = 16 * 1024 * 1024;
 
+/** A request to a schema registry. */
+export const REGISTRY_TIMEOUT_MS_DEFAULT = 10_000;
+
 /** One-shot commands give up after this. */
 export const COMMAND_DEADLINE_MS_DEFAULT = 30_000;
 
@@ -99,6 +102,15 @@ export const CLEAN_BUFFER_BYTES_MAX = 48 * 1024 * 1024;
 export const CLEAN_WORK_MS_MAX = 10;
 /** Who is fenced waits so long for the group to take its partition away, then asks for it anew. */
 export const CLEAN_FENCED_PATIENCE_MS = 4_000;
+
+/** Rows of a page of a trace, item or recall that the ledger is asked for at once. */
+export const TRACE_PAGE_ROWS = 250;
+
+/** Things that the read model finds for one question. */
+export const TRACE_FOUND_MAX = 1_000_000;
+
+/** Events of one thing that the read model looks at for one question. */
+export const TRACE_ENTRIES_MAX = 200_000;
 
 /** Kafka transactions of `shuttle load`: cut at the first of these that is reached. */
 export const LOAD_TRANSACTION_RECORDS_MAX = 5_000;

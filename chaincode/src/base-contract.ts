@@ -10,6 +10,7 @@ import { checkRecord, readClaims } from './claims.ts';
 import { type Decision, decide, isRefused, withinRulesBytes, withoutValues } from './decide.ts';
 import { utf8Text, VersionsByKey } from './documents.ts';
 import { DocumentsContract } from './documents-contract.ts';
+import { IndexesByKey, type IndexKey, putIndex } from './index-keys.ts';
 import {
   laneKey,
   type PartitionIdentity,
@@ -42,9 +43,12 @@ import { noteCount, olderThan, readCounts } from './topic.ts';
 import { Inheritable } from './transactions.ts';
 import { effectiveWatermark, placeBatch } from './watermark.ts';
 import {
+  BATCH_BYTES_MAX,
   encodeReceipt,
   encodeRecords,
   type Rejection,
+  type RuleRefusal,
+  recordBytes,
   sha256Hex,
   type WireRecord,
 } from './wire.ts';
@@ -79,6 +83,18 @@ export class BatchContract extends DocumentsContract {
    */
   protected readsCurrent(): boolean {
     return false;
+  }
+
+  /**
+   * The contract's own index: keys to write beside a document, so that queries of its own find it.
+   * Override it; without it there are none. It is bound to what `apply` is bound to, and refuse()
+   * refuses the record. Keys of earlier versions stay: a query asks the document whether it is
+   * still so. Index keys and records of a batch take BATCH_BYTES_MAX together at most.
+   */
+  protected index(key: string, document: Uint8Array): readonly IndexKey[] | RuleRefusal {
+    void key;
+    void document;
+    return [];
   }
 
   /**
@@ -256,6 +272,7 @@ export class BatchContract extends DocumentsContract {
   ): Promise<Rejection[]> {
     const rejections: Rejection[] = [];
     const versions = new VersionsByKey();
+    const indexes = new IndexesByKey();
     const readsCurrent = this.readsCurrent();
     const failed = tellFirst(identity);
     for (const record of records) {
@@ -273,11 +290,14 @@ export class BatchContract extends DocumentsContract {
         rejections.push({ offset, ...decision });
       } else {
         versions.add(key, { offset, timestamp, document: decision.document });
+        indexes.add(key, decision.index);
       }
     }
+    requireFit(records, indexes);
     for (const [key, envelope] of versions.envelopes({ kind: 'source', shortId: id })) {
       state.put(key, envelope);
     }
+    putIndex(state, indexes.current());
     return rejections;
   }
 
@@ -290,7 +310,10 @@ export class BatchContract extends DocumentsContract {
   ): Decision {
     const about = { key, timestamp, mspId, stream, topic, partition, offset };
     return decide(
-      (copy) => this.apply({ ...about, value: copy }, current && Buffer.from(current)),
+      {
+        apply: (copy) => this.apply({ ...about, value: copy }, current && Buffer.from(current)),
+        index: (document) => this.index(key, document),
+      },
       value,
       (error) => failed(offset, error),
     );
@@ -307,6 +330,15 @@ function tellFirst({ topic, partition }: PartitionIdentity) {
       process.stderr.write(`The contract's rule failed on ${place}: ${withoutValues(error)}\n`);
     }
   };
+}
+
+/** @throws Refusal BATCH_INVALID; a record that is alone always fits */
+function requireFit(records: readonly WireRecord[], { bytes }: IndexesByKey): void {
+  const all = records.reduce((sum, record) => sum + recordBytes(record), bytes);
+  if (bytes > 0 && records.length > 1 && all > BATCH_BYTES_MAX) {
+    const sentence = `The records and their index take more than ${BATCH_BYTES_MAX} bytes.`;
+    throw new Refusal('BATCH_INVALID', sentence);
+  }
 }
 
 /** The document of a key, with the batch's earlier records applied. */

@@ -6,6 +6,7 @@
  */
 import { types } from 'node:util';
 import { checkDocument } from './documents.ts';
+import type { IndexKey } from './index-keys.ts';
 import { RuleError, refuse } from './rule.ts';
 import {
   type RecordRefusalCode,
@@ -17,10 +18,18 @@ import {
 /** Why a record does not become a version of its document. */
 export type Refused = Pick<Rejection, 'rule'> & { readonly code: RecordRefusalCode };
 
-/** What becomes of a record. */
-export type Decision = { readonly document: Uint8Array | null } | Refused;
+/** What becomes of a record: the document with the index keys beside it, or why not. */
+export type Decision =
+  | { readonly document: Uint8Array | null; readonly index: readonly IndexKey[] }
+  | Refused;
 
-export function isRefused(decision: Decision): decision is Refused {
+/** What a contract decides with. */
+export interface Deciders {
+  readonly apply: (value: Uint8Array | null) => unknown;
+  readonly index: (document: Uint8Array) => readonly IndexKey[] | RuleRefusal;
+}
+
+export function isRefused(decision: object): decision is Refused {
   return 'code' in decision;
 }
 
@@ -33,20 +42,29 @@ export function isRefused(decision: Decision): decision is Refused {
  * @param failed - is told of a rule that throws, or answers what no rule may answer
  */
 export function decide(
-  rule: (value: Uint8Array | null) => unknown,
+  { apply, index }: Deciders,
   value: Uint8Array | null,
   failed: (error: unknown) => void,
 ): Decision {
   try {
-    return decisionOf(rule(value === null ? null : Buffer.from(value)), value);
+    const decided = documentOf(apply(value === null ? null : Buffer.from(value)), value);
+    return isRefused(decided) ? decided : withIndex(decided.document, index);
   } catch (error) {
     failed(error);
     return { code: 'RULE_FAILED' };
   }
 }
 
+function withIndex(document: Uint8Array | null, index: Deciders['index']): Decision {
+  const keys = document === null ? [] : index(Buffer.from(document));
+  return isRuleRefusal(keys) ? ruleRefused(keys) : { document, index: keys };
+}
+
 /** @throws RuleError when it is none of what a rule may answer */
-function decisionOf(answer: unknown, value: Uint8Array | null): Decision {
+function documentOf(
+  answer: unknown,
+  value: Uint8Array | null,
+): { readonly document: Uint8Array | null } | Refused {
   if (answer === null) {
     return { document: null };
   }
@@ -67,6 +85,14 @@ function decisionOf(answer: unknown, value: Uint8Array | null): Decision {
   if (typeof name !== 'string' || typeof sentence !== 'string') {
     throw new RuleError('A rule answers bytes, null, or what refuse() gives.');
   }
+  return ruleRefused({ name, sentence });
+}
+
+function isRuleRefusal(answer: readonly IndexKey[] | RuleRefusal): answer is RuleRefusal {
+  return 'sentence' in answer;
+}
+
+function ruleRefused({ name, sentence }: RuleRefusal): Refused {
   return { code: 'RULE_REFUSED', rule: refuse(name, sentence) };
 }
 

@@ -6,6 +6,7 @@ import { ShuttleContract } from './contract.ts';
 
 export { BATCH_EVENT, BatchContract } from './base-contract.ts';
 export { DOCUMENT_EVENT, ShuttleContract } from './contract.ts';
+export type { IndexKey } from './index-keys.ts';
 export { Refusal } from './refusal.ts';
 export { type Applied, type IncomingRecord, parseDocument, RuleError, refuse } from './rule.ts';
 export { serializers } from './serializer.ts';

@@ -56,6 +56,13 @@ export interface State {
   get(key: string): Promise<Uint8Array | null>;
   /** A page of the keys from `start` (included) to `end` (not included, '' for the last). */
   page(start: string, end: string, size: number): Promise<StatePage>;
+  /** A page of these, from the key `start` on. For queries only: Fabric writes nothing after it. */
+  partialPage(
+    objectType: string,
+    attributes: readonly string[],
+    start: string,
+    size: number,
+  ): Promise<StatePage>;
   /** All entries whose composite key starts with these attributes. */
   byPartialKey(objectType: string, attributes: readonly string[]): AsyncIterable<StateEntry>;
   /** The transactions that wrote a key, newest first. */
@@ -128,15 +135,23 @@ class StubState implements State {
   }
 
   async page(start: string, end: string, size: number): Promise<StatePage> {
-    const answer = await this.stub.getStateByRangeWithPagination(start, end, size);
-    const { iterator } = answer;
-    // An empty page has empty metadata on the wire, which fabric-shim takes for none at all.
-    const metadata: { readonly bookmark: string } | undefined = answer.metadata;
-    const entries: StateEntry[] = [];
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
-      entries.push(next.value);
-    }
-    return { entries, next: metadata?.bookmark ?? '' };
+    return await pageOf(await this.stub.getStateByRangeWithPagination(start, end, size));
+  }
+
+  async partialPage(
+    objectType: string,
+    attributes: readonly string[],
+    start: string,
+    size: number,
+  ): Promise<StatePage> {
+    // A peer takes the bookmark for the key to start from.
+    const query = this.stub.getStateByPartialCompositeKeyWithPagination(
+      objectType,
+      [...attributes],
+      size,
+      start,
+    );
+    return await pageOf(await query);
   }
 
   byPartialKey(objectType: string, attributes: readonly string[]): AsyncIterable<StateEntry> {
@@ -180,4 +195,17 @@ class StubState implements State {
       await (value === null ? this.stub.deleteState(key) : this.stub.putState(key, value));
     }
   }
+}
+
+async function pageOf({
+  iterator,
+  metadata,
+}: Awaited<ReturnType<Stub['getStateByRangeWithPagination']>>): Promise<StatePage> {
+  // An empty page has empty metadata on the wire, which fabric-shim takes for none at all.
+  const known: { readonly bookmark: string } | undefined = metadata;
+  const entries: StateEntry[] = [];
+  for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
+    entries.push(next.value);
+  }
+  return { entries, next: known?.bookmark ?? '' };
 }

@@ -114,5 +114,5 @@ test('helpers of the contract are no transactions', async () => {
 test('the metadata can be asked for over the network', async () => {
   const network = new StubNetwork([ShuttleContract]);
   const { text } = await network.evaluate({ fn: 'org.hyperledger.fabric:GetMetadata' });
-  expect(JSON.parse(text).contracts.shuttle.transactions).toHaveLength(13);
+  expect(JSON.parse(text).contracts.shuttle.transactions).toHaveLength(17);
 });

@@ -24,6 +24,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   publish: 3,
   reconcile: 3,
   letters: 3,
+  trace: 3,
   'read-model': 3,
   origin: 3,
   stage: 3,
@@ -32,6 +33,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   fabric: 4,
   sqlite: 4,
   config: 4,
+  registry: 4,
   system: 4,
   http: 5,
   cli: 5,
@@ -68,7 +70,9 @@ const LIBRARIES: Readonly<Record<string, string>> = {
   ajv: 'clean',
   'csv-parse': 'clean',
   jsonata: 'clean',
+  avsc: 'clean',
   luxon: 'clean',
+  re2js: 'clean',
   saxes: 'clean',
 };
 

@@ -1,4 +1,5 @@
 /** The records of one lane in order, and how the next batch is cut from their head. */
+import { eventIndexBytes } from '@shuttle/chaincode/epcis/index-keys';
 import { type RuleRefusal, recordBytes, type WireRecord } from '@shuttle/chaincode/wire';
 import type { SourceRecord } from '../values.ts';
 
@@ -31,9 +32,11 @@ export type Head =
   | { readonly kind: 'refused'; readonly items: readonly Item[] }
   | { readonly kind: 'batch'; readonly items: readonly Item[] };
 
-/** Bytes by which an item counts against every bound. */
+/** Bytes by which an item counts against every bound: the index of an event is a part of it. */
 export function itemBytes(record: SourceRecord, wire: WireRecord | null): number {
-  return recordBytes(wire ?? { key: record.key ?? new Uint8Array(), value: record.value });
+  const { key, value } = wire ?? { key: record.key ?? new Uint8Array(), value: record.value };
+  const index = wire === null ? 0 : eventIndexBytes(key, value);
+  return recordBytes({ key, value }) + index;
 }
 
 /**

@@ -9,6 +9,7 @@ import { type CleanRefusalCode, type Refusal, RefusedError } from './refusal.ts'
 import type { Format } from './rules.ts';
 import type { RawRecord, StepResult } from './step.ts';
 import { createWindow, type Effect } from './window.ts';
+import { createRegisteredReader, type ReadRegistered, type SchemaSource } from './wire-schema.ts';
 
 export interface CleanedDocument {
   readonly key: Uint8Array;
@@ -50,7 +51,7 @@ export interface Cleaner {
   clean(raw: RawRecord, onTrace?: (entry: TraceEntry) => void): Promise<Cleaned>;
   /** The same for documents that are read already; `raw` gives key and timestamp. */
   cleanParsed(
-    read: () => readonly JsonObject[],
+    read: () => readonly JsonObject[] | Promise<readonly JsonObject[]>,
     raw: RawRecord,
     onTrace?: (entry: TraceEntry) => void,
   ): Promise<Cleaned>;
@@ -61,9 +62,17 @@ export const RECORD_BYTES_MAX = 64 * 1024 * 1024;
 
 type OnTrace = ((entry: TraceEntry) => void) | undefined;
 
-/** @param format - what a record's bytes are, where the rules do not say it */
-export function createCleaner(rules: CompiledRules, format: Format): Cleaner {
+/**
+ * @param format - what a record's bytes are, where the rules do not say it
+ * @param schemas - needed for the format `registry`
+ */
+export function createCleaner(
+  rules: CompiledRules,
+  format: Format,
+  schemas?: SchemaSource,
+): Cleaner {
   const own = rules.format ?? format;
+  const readRegistered = schemas === undefined ? null : createRegisteredReader(schemas);
   const look = createLook(rules.windows);
   const cleaner: Cleaner = {
     windowRecords: rules.windowRecords,
@@ -72,12 +81,13 @@ export function createCleaner(rules: CompiledRules, format: Format): Cleaner {
       if (value === null && key !== null && rules.deletes === 'pass') {
         return { documents: [{ key, value: null }], refused: null, dropped: 0 };
       }
-      return await cleaner.cleanParsed(() => parseDocuments(bytesOf(value), own), raw, onTrace);
+      const read = () => readDocuments(bytesOf(value), own, readRegistered);
+      return await cleaner.cleanParsed(read, raw, onTrace);
     },
     async cleanParsed(read, raw, onTrace) {
       const place = { rule: 'format', item: 0, isOne: true };
       try {
-        const parsed = read();
+        const parsed = await read();
         place.isOne = parsed.length === 1;
         const ready: { item: number; document: JsonObject }[] = [];
         for (const [item, document] of parsed.entries()) {
@@ -112,6 +122,20 @@ export function createCleaner(rules: CompiledRules, format: Format): Cleaner {
     },
   };
   return cleaner;
+}
+
+function readDocuments(
+  bytes: Uint8Array,
+  format: Format,
+  readRegistered: ReadRegistered | null,
+): readonly JsonObject[] | Promise<readonly JsonObject[]> {
+  if (format.kind !== 'registry') {
+    return parseDocuments(bytes, format);
+  }
+  if (readRegistered === null) {
+    throw new Error('The rules need a schema registry, and the cleaner was made without one.');
+  }
+  return readRegistered(bytes).then((document) => [document]);
 }
 
 /** Where the cleaning is, for the refusal. */

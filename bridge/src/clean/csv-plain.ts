@@ -4,12 +4,12 @@
  * is not plain is left to csv.ts, which says what is wrong with it; a test holds both together.
  */
 import { isUtf8 } from 'node:buffer';
-import type { CsvOptions } from './csv.ts';
+import { CSV_CELLS_MAX, CSV_ROW_BYTES_MAX, type CsvOptions } from './csv.ts';
 import { withoutMark } from './utf8.ts';
 
 /** Rows of cells, blank lines left out. Null when they are not plain. */
 export function plainRows(bytes: Uint8Array, { delimiter, quote }: CsvOptions): string[][] | null {
-  if (!isUtf8(bytes)) {
+  if (bytes.length > CSV_ROW_BYTES_MAX || bytes.includes(0) || !isUtf8(bytes)) {
     return null;
   }
   const text = withoutMark(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
@@ -21,7 +21,7 @@ export function plainRows(bytes: Uint8Array, { delimiter, quote }: CsvOptions): 
     }
     const cells: string[] = [];
     const end = readRow(text, at, delimiter, quote, cells);
-    if (end < 0) {
+    if (end < 0 || cells.length > CSV_CELLS_MAX) {
       return null;
     }
     rows.push(cells);

@@ -25,10 +25,14 @@ export interface CsvRow {
 export interface CsvRows {
   /** The rows that are complete with these bytes; at the end, all that are left. */
   push(bytes: Uint8Array, end: boolean): CsvRow[];
+  /** Bytes that are kept until the row that they begin is complete, and its line. */
+  pending(): { readonly length: number; readonly line: number };
 }
 
-/** A row longer than this is refused: somebody forgot a quote. */
+/** A row longer than this is refused: somebody forgot a quote, or it is no CSV. */
 export const CSV_ROW_BYTES_MAX = 1024 * 1024;
+/** Cells of one row: each takes far more memory than its comma took in the file. */
+export const CSV_CELLS_MAX = 10_000;
 
 const LINE_ENDS = ['\r\n', '\n', '\r'];
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
@@ -38,13 +42,27 @@ export function createCsvRows(options: CsvOptions): CsvRows {
   let rest: Buffer = Buffer.alloc(0);
   let line = 1;
   let isStart = true;
+  /** The next line alone is wrong: the rows behind it are read as if it were not there. */
+  const takeLine = (problem: string): CsvRow => {
+    const blank = blankLines(rest);
+    line += blank.lines;
+    rest = rest.subarray(blank.length);
+    const wrong = rest.subarray(0, lineLength(rest));
+    const row = { line, bytes: Buffer.from(wrong), cells: null, problem };
+    line += 1;
+    rest = rest.subarray(wrong.length);
+    return row;
+  };
+  const begin = (bytes: Uint8Array, end: boolean): void => {
+    rest = Buffer.concat([rest, bytes]);
+    if (isStart && (end || rest.length >= BYTE_ORDER_MARK.length)) {
+      rest = rest.subarray(startsWithMark(rest) ? BYTE_ORDER_MARK.length : 0);
+      isStart = false;
+    }
+  };
   return {
     push(bytes, end) {
-      rest = Buffer.concat([rest, bytes]);
-      if (isStart && (end || rest.length >= BYTE_ORDER_MARK.length)) {
-        rest = rest.subarray(startsWithMark(rest) ? BYTE_ORDER_MARK.length : 0);
-        isStart = false;
-      }
+      begin(bytes, end);
       const rows: CsvRow[] = [];
       while (!isStart) {
         const { parsed, stuck } = parseBlock(rest, end, options, line);
@@ -56,17 +74,13 @@ export function createCsvRows(options: CsvOptions): CsvRows {
         if (stuck === null) {
           break;
         }
-        const blank = blankLines(rest);
-        line += blank.lines;
-        rest = rest.subarray(blank.length);
-        const wrong = rest.subarray(0, lineLength(rest));
-        rows.push({ line, bytes: Buffer.from(wrong), cells: null, problem: stuck });
-        line += 1;
-        rest = rest.subarray(wrong.length);
+        rows.push(takeLine(stuck));
       }
-      rest = Buffer.from(rest);
+      // A copy lets go of what was taken; where nothing was, there is nothing to let go of.
+      rest = rest.byteLength === rest.buffer.byteLength ? rest : Buffer.from(rest);
       return rows;
     },
+    pending: () => ({ length: rest.length, line }),
   };
 }
 
@@ -96,7 +110,9 @@ function parseBlock(rest: Buffer, end: boolean, options: CsvOptions, firstLine: 
     const blank = blankLines(whole);
     line += blank.lines;
     const bytes = Buffer.from(whole.subarray(blank.length));
-    rows.push({ line, bytes, cells: cells.map(toBytes), problem: null });
+    const isWide = cells.length > CSV_CELLS_MAX;
+    const problem = isWide ? `The row has more than ${CSV_CELLS_MAX} cells.` : null;
+    rows.push({ line, bytes, cells: isWide ? null : cells.map(toBytes), problem });
     line += countLines(bytes);
     length = to;
     return null;
@@ -109,6 +125,7 @@ function parseBlock(rest: Buffer, end: boolean, options: CsvOptions, firstLine: 
       record_delimiter: LINE_ENDS,
       relax_column_count: true,
       skip_empty_lines: true,
+      max_record_size: CSV_ROW_BYTES_MAX,
       on_record: (cells: unknown, { bytes }) => take(cells as string[], bytes),
     });
     line += countLines(block.subarray(length));
@@ -119,12 +136,17 @@ function parseBlock(rest: Buffer, end: boolean, options: CsvOptions, firstLine: 
     }
     const isOpen = error.code === 'CSV_QUOTE_NOT_CLOSED';
     const mayClose = isOpen && !end && rest.length - length <= CSV_ROW_BYTES_MAX;
-    return { parsed: { rows, length, line }, stuck: mayClose ? null : problemOf(isOpen) };
+    return { parsed: { rows, length, line }, stuck: mayClose ? null : problemOf(error.code) };
   }
 }
 
-function problemOf(isOpen: boolean): string {
-  return isOpen ? 'A quote is opened and never closed.' : 'A quote stands in the middle of a cell.';
+function problemOf(code: string): string {
+  if (code === 'CSV_MAX_RECORD_SIZE') {
+    return `The row has more than ${CSV_ROW_BYTES_MAX} bytes; maybe a quote is never closed.`;
+  }
+  return code === 'CSV_QUOTE_NOT_CLOSED'
+    ? 'A quote is opened and never closed.'
+    : 'A quote stands in the middle of a cell.';
 }
 
 function toLatin1({ delimiter, quote }: CsvOptions): CsvOptions {

@@ -5,6 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import jsonata from 'jsonata';
 import { isObject, type Json, NESTING_MAX, shown } from './json.ts';
+import { compilePattern, LinearRegExp } from './pattern.ts';
 import { RefusedError } from './refusal.ts';
 import type { RawRecord, Report } from './step.ts';
 
@@ -27,6 +28,13 @@ interface Frame {
 const ENTRY_HOOK = Symbol.for('jsonata.__evaluate_entry');
 const TIMESTAMP = 'shuttle_timestamp';
 
+/** Its regular expressions are ours, which take no longer than the text is long. */
+const OPTIONS = {
+  stack: CALLS_DEEP_MAX,
+  sequence: ITEMS_MAX,
+  RegexEngine: LinearRegExp as unknown as RegExpConstructor,
+};
+
 /** Codes with which JSONata says that a bound was met. */
 const BOUND_CODES = ['D1011', 'D2014', 'D2015'];
 
@@ -38,10 +46,14 @@ export function compileExpression(
 ): Expression | null {
   let compiled: jsonata.Expression;
   try {
-    compiled = jsonata(text, { stack: CALLS_DEEP_MAX, sequence: ITEMS_MAX });
+    compiled = jsonata(text, OPTIONS);
   } catch (error) {
     const { message, position } = error as Partial<jsonata.JsonataError>;
     report(path, `this is not JSONata at character ${(position ?? 0) + 1}: ${message ?? ''}`);
+    return null;
+  }
+  const patterns = patternsOf(compiled.ast());
+  if (patterns.some((pattern) => compilePattern(pattern.source, path, report) === null)) {
     return null;
   }
   // The type knows names only, though the hook is looked up by a symbol.
@@ -56,6 +68,18 @@ export function compileExpression(
       throw error instanceof RefusedError ? error : refusalOf(error);
     }
   };
+}
+
+/** Every regular expression in an expression. */
+function patternsOf(node: unknown, seen = new Set<unknown>()): RegExp[] {
+  if (node instanceof RegExp) {
+    return [node];
+  }
+  if (typeof node !== 'object' || node === null || seen.has(node)) {
+    return [];
+  }
+  seen.add(node);
+  return Object.values(node).flatMap((inner) => patternsOf(inner, seen));
 }
 
 function countEvaluation(frame: Frame): void {

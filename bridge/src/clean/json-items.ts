@@ -48,7 +48,16 @@ export function createJsonItems(): JsonItems {
     return item;
   };
   const isEmpty = (bytes: Buffer) => bytes.every((byte) => WHITE_SPACE.has(byte));
-  const isOfEmptyList = (piece: Buffer) => isEnded && count === 0 && isEmpty(piece);
+  /** The item that ends here; none at the start of the list, or in one that is empty. */
+  const cut = (what: 'start' | 'item' | 'end', piece: Buffer): JsonItem[] => {
+    isEnded = what === 'end';
+    if (what === 'start' || (isEnded && count === 0 && isEmpty(piece))) {
+      line += feeds(piece);
+      return [];
+    }
+    count += 1;
+    return [take(piece, null)];
+  };
   const finish = (): JsonItem[] => {
     if (!isEnded) {
       return [take(rest, 'The list has no end: the file may have been cut off.')];
@@ -64,14 +73,7 @@ export function createJsonItems(): JsonItems {
       for (let at = scanned; at < rest.length && !isEnded; at++) {
         const what = follow(rest[at] ?? 0);
         if (what !== null) {
-          const piece = rest.subarray(from, at);
-          isEnded = what === 'end';
-          if (what === 'start' || isOfEmptyList(piece)) {
-            line += feeds(piece);
-          } else {
-            items.push(take(piece, null));
-            count += 1;
-          }
+          items.push(...cut(what, rest.subarray(from, at)));
           from = at + 1;
         }
       }

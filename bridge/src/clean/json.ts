@@ -15,12 +15,26 @@ export function isObject(value: Json | undefined): value is JsonObject {
 }
 
 /**
+ * Objects, lists and members in one text. Each takes some hundred bytes of memory, however few it
+ * took in the text: beyond this, a record of 64 MiB could take more than there is.
+ */
+export const VALUES_MAX = 2_000_000;
+
+/** In characters; no number that is kept exactly is longer, but for zeros. */
+export const NUMBER_LENGTH_MAX = 1_000;
+
+/** Texts shorter than this cannot hold too many values. */
+const COUNTED_FROM = VALUES_MAX;
+
+/**
  * Reads JSON text, and refuses what a JavaScript value cannot hold as it stands: repeated members,
  * of which only the last would stay, and numbers that would be rounded.
  *
- * @throws RefusedError JSON_INVALID, JSON_AMBIGUOUS, NESTING_TOO_DEEP, NUMBER_INEXACT
+ * @throws RefusedError RECORD_TOO_LARGE, JSON_INVALID, JSON_AMBIGUOUS, NESTING_TOO_DEEP,
+ *   NUMBER_INEXACT
  */
 export function readJson(text: string): Json {
+  checkValues([text]);
   let value: Json;
   try {
     value = JSON.parse(text) as Json;
@@ -31,6 +45,41 @@ export function readJson(text: string): Json {
   }
   checkTokens(text);
   return value;
+}
+
+/** @throws RefusedError RECORD_TOO_LARGE when the texts together hold more than VALUES_MAX */
+export function checkValues(texts: readonly string[]): void {
+  const length = texts.reduce((sum, text) => sum + text.length, 0);
+  if (length <= COUNTED_FROM) {
+    return;
+  }
+  let left = VALUES_MAX;
+  for (const text of texts) {
+    left -= valuesIn(text);
+    if (left < 0) {
+      const sentence = `The record holds more than ${VALUES_MAX} values.`;
+      throw new RefusedError('RECORD_TOO_LARGE', sentence);
+    }
+  }
+}
+
+/** Where a value begins, but for the first: behind a bracket or a comma outside of strings. */
+const BEGINNINGS = /[[{,"]/g;
+
+function valuesIn(text: string): number {
+  let values = 0;
+  BEGINNINGS.lastIndex = 0;
+  for (let match = BEGINNINGS.exec(text); match !== null; match = BEGINNINGS.exec(text)) {
+    if (match[0] === '"') {
+      BEGINNINGS.lastIndex = stringEnd(text, match.index);
+    } else {
+      values += 1;
+      if (values > VALUES_MAX) {
+        break;
+      }
+    }
+  }
+  return values;
 }
 
 const TOKEN = /["{}[\]]|-?\d[\d.eE+-]*/g;
@@ -65,7 +114,7 @@ function checkString(text: string, at: number, names: Set<string> | null | undef
 /** The index behind the string that starts at `at`. */
 function stringEnd(text: string, at: number): number {
   let end = at + 1;
-  while (text[end] !== '"') {
+  while (end < text.length && text[end] !== '"') {
     end += text[end] === '\\' ? 2 : 1;
   }
   return end + 1;
@@ -108,6 +157,9 @@ function checkNumber(token: string): void {
 
 /** Whether the text of a number and the number that JavaScript makes of it are the same. */
 export function isExact(token: string): boolean {
+  if (token.length > NUMBER_LENGTH_MAX) {
+    return false;
+  }
   const value = Number(token);
   return Number.isFinite(value) && plainDigits(token) === plainDigits(String(value));
 }

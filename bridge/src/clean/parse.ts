@@ -2,7 +2,7 @@
 import { type CsvRow, createCsvRows } from './csv.ts';
 import { plainRows } from './csv-plain.ts';
 import { epcisOfXml } from './epcis-xml.ts';
-import { isObject, type Json, type JsonObject, readJson } from './json.ts';
+import { checkValues, isObject, type Json, type JsonObject, readJson } from './json.ts';
 import { RefusedError } from './refusal.ts';
 import type { Format } from './rules.ts';
 import { readUtf8, withoutMark } from './utf8.ts';
@@ -17,19 +17,23 @@ export function parseDocuments(bytes: Uint8Array, format: Format): JsonObject[] 
     case 'json':
       return [parseObject(withoutMark(readUtf8(bytes)))];
     case 'jsonl':
-      return bounded(
-        withoutMark(readUtf8(bytes))
-          .split(/\r\n|\n|\r/)
-          .filter((line) => line.trim() !== ''),
-      ).map(parseObject);
+      return parseLines(withoutMark(readUtf8(bytes)));
     case 'csv':
     case 'tsv':
       return parseRows(bytes, format);
     case 'xml':
       return [parseXml(withoutMark(readUtf8(bytes)))];
+    case 'registry':
+      throw new Error('Which schema a record has only a registry can tell.');
     case 'epcis':
       return parseEpcis(withoutMark(readUtf8(bytes)));
   }
+}
+
+function parseLines(text: string): JsonObject[] {
+  const lines = bounded(text.split(/\r\n|\n|\r/).filter((line) => line.trim() !== ''));
+  checkValues(lines);
+  return lines.map(parseObject);
 }
 
 function parseXml(text: string): JsonObject {
@@ -137,7 +141,7 @@ export function csvOptions(format: Format) {
 
 /** The names of the columns. @throws RefusedError CSV_INVALID, ENCODING_INVALID */
 export function readColumns(row: CsvRow): string[] {
-  const columns = cellsOf(row).map((cell) => readUtf8(cell));
+  const columns = cellsOf(row).map(cellText);
   const repeated = columns.find((name, index) => columns.indexOf(name) !== index);
   if (repeated !== undefined || columns.includes('') || columns.includes('__proto__')) {
     const what = repeated === undefined ? 'a column has no name' : `"${repeated}" stands twice`;
@@ -161,9 +165,20 @@ export function rowDocument(row: CsvRow, columns: readonly string[]): JsonObject
   const document: JsonObject = {};
   for (const [index, name] of columns.entries()) {
     const cell = cells[index] ?? new Uint8Array();
-    document[name] = prefixed(`Column "${name}": `, () => readUtf8(cell));
+    document[name] = prefixed(`Column "${name}": `, () => cellText(cell));
   }
   return document;
+}
+
+/** A byte that is zero is no text: it is there where UTF-16 was written without saying so. */
+function cellText(cell: Uint8Array): string {
+  const text = readUtf8(cell);
+  const at = cell.indexOf(0);
+  if (at >= 0) {
+    const sentence = `Byte ${at} is zero, which no text has; UTF-16 looks so.`;
+    throw new RefusedError('ENCODING_INVALID', sentence);
+  }
+  return text;
 }
 
 function prefixed<T>(prefix: string, read: () => T): T {

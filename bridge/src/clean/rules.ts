@@ -4,11 +4,20 @@ import { settings } from './step.ts';
 
 /**
  * How the bytes of a record, or of a file, hold documents. `xml` is EPCIS 1.0 to 1.2; `epcis` is
- * that or JSON, told apart by the first character, and takes a list of events too.
+ * that or JSON, told apart by the first character, and takes a list of events too. `registry` is
+ * Avro or JSON as the schema says that a record names.
  */
-export type FormatName = 'json' | 'jsonl' | 'csv' | 'tsv' | 'xml' | 'epcis';
+export type FormatName = 'json' | 'jsonl' | 'csv' | 'tsv' | 'xml' | 'epcis' | 'registry';
 
-export const FORMATS: readonly FormatName[] = ['json', 'jsonl', 'csv', 'tsv', 'xml', 'epcis'];
+export const FORMATS: readonly FormatName[] = [
+  'json',
+  'jsonl',
+  'csv',
+  'tsv',
+  'xml',
+  'epcis',
+  'registry',
+];
 
 export interface Format {
   readonly kind: FormatName;

@@ -2,6 +2,7 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { similarName } from '../similar.ts';
 import { type Json, shown } from './json.ts';
+import { LINEAR_CODE } from './pattern.ts';
 import type { Report, RuleProblem } from './step.ts';
 
 const ajv = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true });
@@ -77,6 +78,7 @@ const OTHERS = {
   strictTypes: false,
   strictTuples: false,
   logger: false,
+  code: LINEAR_CODE,
 } as const;
 
 /**
@@ -96,10 +98,11 @@ export function compileOwnSchema(
     report(['schema'], `it is no JSON Schema that can be used: ${(error as Error).message}`);
     return null;
   }
-  return (value) => (validate(value) ? null : deepest(validate.errors ?? []));
+  return (value) => (validate(value) ? null : violationOf(validate.errors ?? []));
 }
 
-function deepest(errors: readonly ErrorObject[]): Violation {
+/** The deepest of the errors, of which there has to be one. */
+export function violationOf(errors: readonly ErrorObject[]): Violation {
   const depth = ({ instancePath }: ErrorObject) => instancePath.split('/').length;
   const [first] = [...errors].sort((a, b) => depth(b) - depth(a));
   return {

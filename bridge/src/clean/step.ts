@@ -45,17 +45,3 @@ export function settings(
 ): Readonly<Record<string, unknown>> {
   return { type: 'object', additionalProperties: false, properties, required };
 }
-
-/** A regular expression of a rule file; null, and a report, when it is none. */
-export function compilePattern(
-  source: string,
-  path: readonly (string | number)[],
-  report: Report,
-): RegExp | null {
-  try {
-    return new RegExp(source, 'u');
-  } catch {
-    report(path, `${JSON.stringify(source)} is not a regular expression`);
-    return null;
-  }
-}

@@ -28,7 +28,7 @@ export interface XmlElement {
 }
 
 /** Elements and attributes of one document; each costs some hundred bytes while it is read. */
-export const XML_NODES_MAX = 1_000_000;
+export const XML_NODES_MAX = 500_000;
 
 /** In characters: bounds what is parsed before the bounds are looked at again. */
 const PIECE_LENGTH = 64 * 1024;

@@ -2,7 +2,7 @@
 import { createReadStream, type Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
-import { RECORD_BYTES_MAX } from '../clean/cleaner.ts';
+import { type Cleaned, type Cleaner, RECORD_BYTES_MAX, type TraceEntry } from '../clean/cleaner.ts';
 import { type CsvRow, createCsvRows } from '../clean/csv.ts';
 import type { JsonObject } from '../clean/json.ts';
 import { createJsonItems, type JsonItem, startsList } from '../clean/json-items.ts';
@@ -15,6 +15,7 @@ import {
 } from '../clean/parse.ts';
 import { RefusedError } from '../clean/refusal.ts';
 import { FORMATS, type Format, type FormatName } from '../clean/rules.ts';
+import type { RawRecord } from '../clean/step.ts';
 import { readUtf8, withoutMark } from '../clean/utf8.ts';
 import { ShuttleError } from '../errors.ts';
 
@@ -25,8 +26,8 @@ export interface InputRecord {
   readonly bytes: Uint8Array;
   /** The line that names the columns of a row, where the file has one. */
   readonly header?: Uint8Array;
-  /** @throws RefusedError */
-  readonly read: () => readonly JsonObject[];
+  /** Null: only a schema registry tells how. @throws RefusedError */
+  readonly read: (() => readonly JsonObject[]) | null;
 }
 
 export interface Input {
@@ -37,6 +38,18 @@ export interface Input {
   /** Bytes that were read so far. */
   readonly bytesRead: () => number;
   readonly records: () => AsyncIterable<InputRecord>;
+}
+
+/** Cleans one record of a file. */
+export async function cleanInput(
+  cleaner: Cleaner,
+  { read }: InputRecord,
+  raw: RawRecord,
+  onTrace?: (entry: TraceEntry) => void,
+): Promise<Cleaned> {
+  return read === null
+    ? await cleaner.clean(raw, onTrace)
+    : await cleaner.cleanParsed(read, raw, onTrace);
 }
 
 /** @throws ShuttleError FILE_UNREADABLE, USAGE when nothing says what the file holds */
@@ -98,6 +111,8 @@ async function* fileRows(chunks: Chunks, format: Format): AsyncIterable<InputRec
   };
   for await (const chunk of chunks) {
     yield* recordsOf(rows.push(chunk, false));
+    const { length, line } = rows.pending();
+    refuseLong(length, line);
   }
   yield* recordsOf(rows.push(new Uint8Array(), true));
 }
@@ -147,7 +162,8 @@ async function* wholeFile(chunks: Chunks, format: Format): AsyncIterable<InputRe
     refuseLong(length, 1);
   }
   const bytes = Buffer.concat(pieces);
-  yield { line: 1, bytes, read: () => parseDocuments(bytes, format) };
+  const isRegistered = format.kind === 'registry';
+  yield { line: 1, bytes, read: isRegistered ? null : () => parseDocuments(bytes, format) };
 }
 
 function refuseLong(length: number, line: number): void {
@@ -189,7 +205,8 @@ async function* listItems(chunks: Chunks): AsyncIterable<InputRecord> {
   yield* items.push(new Uint8Array(), true).map(record);
 }
 
-const READERS = {
+const READERS: Readonly<Record<FormatName, typeof wholeFile>> = {
+  registry: wholeFile,
   json: jsonFile,
   jsonl: fileLines,
   csv: fileRows,

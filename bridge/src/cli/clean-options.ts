@@ -3,7 +3,13 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
+import type { Format } from '../clean/rules.ts';
+import type { SchemaSource } from '../clean/wire-schema.ts';
+import { registryConnection } from '../config/connections.ts';
 import { ShuttleError } from '../errors.ts';
+import type { Log, LogFields } from '../ports.ts';
+import { registryFor } from '../registry/open.ts';
+import { systemClock } from '../system/clock.ts';
 import type { Output } from './io.ts';
 import type { Session } from './session.ts';
 
@@ -33,6 +39,33 @@ export function timeOption({ options }: Session): number | undefined {
     throw new ShuttleError('USAGE', message, { at: { '--timestamp': text } });
   }
   return ms;
+}
+
+/**
+ * The schema registry, where the format needs one. It is waited for as long as a one-shot command
+ * may take.
+ *
+ * @throws ShuttleError CONFIG_INVALID when it is needed and not configured; FILE_UNREADABLE
+ */
+export function registryOf(
+  session: Session,
+  format: Format,
+  signal: AbortSignal = new AbortController().signal,
+): SchemaSource | undefined {
+  const { settings } = session.loaded;
+  const { deadlineMs: patienceMs } = settings.command;
+  const options = { clock: systemClock, log: teller(session), signal, patienceMs };
+  return registryFor(format, registryConnection(settings), options);
+}
+
+/** Tells a person what keeps the command waiting. */
+function teller({ io, json }: Session): Log {
+  const tell = ({ err = '' }: LogFields, message: string) => {
+    if (!json) {
+      io.stderr.write(`${message} ${String(err)}`.trimEnd().concat('\n'));
+    }
+  };
+  return { debug: () => {}, info: tell, warn: tell, error: tell };
 }
 
 export interface Lines {

@@ -9,16 +9,19 @@ import { deadLettersCommand } from './commands/dead-letters.ts';
 import { getDataCommand } from './commands/get-data.ts';
 import { historyCommand } from './commands/history.ts';
 import { indexCommand } from './commands/index-command.ts';
+import { itemCommand } from './commands/item.ts';
 import { listCommand } from './commands/list.ts';
 import { loadCommand } from './commands/load.ts';
 import { offsetsCommand } from './commands/offsets.ts';
 import { originCommand } from './commands/origin.ts';
 import { ingestCommand, publishCommand, runCommand } from './commands/pipelines.ts';
+import { recallCommand } from './commands/recall.ts';
 import { reconcileCommand } from './commands/reconcile.ts';
 import { relaneCommand } from './commands/relane.ts';
 import { deleteCommand, setCommand } from './commands/set-data.ts';
 import { statusCommand } from './commands/status.ts';
 import { tailCommand } from './commands/tail.ts';
+import { traceCommand } from './commands/trace.ts';
 import { EXIT_OK, type Io } from './io.ts';
 import { errorJson, renderError } from './render-error.ts';
 import { addCommonOptions, type Cli, wantsJson } from './session.ts';
@@ -64,6 +67,9 @@ export function createProgram(cli: Cli): Command {
     historyCommand(cli),
     listCommand(cli),
     originCommand(cli),
+    traceCommand(cli),
+    itemCommand(cli),
+    recallCommand(cli),
     setCommand(cli),
     deleteCommand(cli),
     claimCommand(cli),

@@ -10,7 +10,7 @@ export function addLedgerOption(command: Command): Command {
 /** Answers by the read model, or by the ledger when there is none or `--ledger` says so. */
 export async function withReadModel<T>(
   session: Session,
-  byModel: (model: ReadModel) => T,
+  byModel: (model: ReadModel) => T | Promise<T>,
   byLedger: () => Promise<T>,
 ): Promise<{ readonly answer: T; readonly state: ModelState | null }> {
   const model = session.options.ledger === true ? null : session.shuttle().readModel();
@@ -22,7 +22,7 @@ export async function withReadModel<T>(
     if (!session.json) {
       session.io.stderr.write(`${stateText(state)}\n`);
     }
-    return { answer: byModel(model), state };
+    return { answer: await byModel(model), state };
   } finally {
     model.close();
   }

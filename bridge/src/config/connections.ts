@@ -88,7 +88,7 @@ export function kafkaConnection({ kafka }: Settings): KafkaConnection {
           sasl: {
             mechanism: sasl.mechanism,
             username: sasl.username ?? '',
-            password: firstLine(sasl.passwordFile ?? ''),
+            password: firstLine(sasl.passwordFile ?? '', 'kafka.sasl.passwordFile'),
           },
         }),
   };
@@ -105,8 +105,32 @@ function tlsFiles(tls: Settings['kafka']['tls']): NonNullable<KafkaConnection['t
   };
 }
 
-function firstLine(path: string): string {
-  const [line = ''] = readConfigured(path, 'kafka.sasl.passwordFile').toString().split(/\r?\n/);
+export interface RegistryAddress {
+  readonly url: string;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly ca: Buffer | undefined;
+  readonly timeoutMs: number;
+}
+
+/** Undefined when none is configured. @throws ShuttleError FILE_UNREADABLE */
+export function registryConnection({ clean }: Settings): RegistryAddress | undefined {
+  const { url, username, passwordFile, ca, timeoutMs } = clean.registry;
+  const setting = (name: string) => `clean.registry.${name}`;
+  return url === undefined
+    ? undefined
+    : {
+        url,
+        username,
+        password:
+          passwordFile === undefined ? undefined : firstLine(passwordFile, setting('passwordFile')),
+        ca: ca === undefined ? undefined : readConfigured(ca, setting('ca')),
+        timeoutMs,
+      };
+}
+
+function firstLine(path: string, setting: string): string {
+  const [line = ''] = readConfigured(path, setting).toString().split(/\r?\n/);
   return line;
 }
 

@@ -2,12 +2,7 @@
  * Every setting that there is: name, type, limits, default and what it means. The configuration
  * page, the JSON Schema, the environment names and the command line are all derived from here.
  */
-import {
-  BATCH_BYTES_MAX,
-  BATCH_RECORDS_MAX,
-  LANES_MAX,
-  NAME_BYTES_MAX,
-} from '@shuttle/chaincode/wire';
+import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, LANES_MAX } from '@shuttle/chaincode/wire';
 import { z } from 'zod';
 import { FORMATS } from '../clean/rules.ts';
 import {
@@ -24,44 +19,20 @@ import {
   IN_FLIGHT_MAX_DEFAULT,
   KAFKA_REQUEST_TIMEOUT_MS_DEFAULT,
   LANES_DEFAULT,
+  REGISTRY_TIMEOUT_MS_DEFAULT,
   SESSION_TIMEOUT_MS_DEFAULT,
   SUBMIT_TIMEOUT_MS_DEFAULT,
 } from '../limits.ts';
-
-/** What the JSON Schema cannot say of a setting. */
-interface SettingFacts {
-  /** The value is a path: one that is relative starts at the place that names it. */
-  readonly path?: boolean;
-  /** What is allowed, in words, where the type alone does not tell. */
-  readonly allowed?: string;
-  /** What applies when the default is worked out at start. */
-  readonly otherwise?: string;
-}
-
-/** Beside zod's own metadata, so that it does not leak into the JSON Schema. */
-export const settingFacts = z.registry<SettingFacts>();
-
-const HOUR_MS = 3_600_000;
-
-const text = (allowed: string, pattern = /^\S+$/) =>
-  z.string().regex(pattern).register(settingFacts, { allowed });
-const file = (allowed: string, otherwise?: string) =>
-  z
-    .string()
-    .min(1)
-    .optional()
-    .register(settingFacts, {
-      path: true,
-      allowed,
-      ...(otherwise === undefined ? {} : { otherwise }),
-    });
-const durationMs = (fallback: number) => z.int().min(1).max(HOUR_MS).default(fallback);
-const host = z
-  .string()
-  .regex(/^(?:\[[0-9a-fA-F:]+\]|[^\s:,]+):[0-9]{1,5}$/)
-  .register(settingFacts, { allowed: 'host:port' });
-const topicName = new RegExp(`^[a-zA-Z0-9._-]{1,${NAME_BYTES_MAX}}$`);
-const TOPIC_WORDS = `letters, digits, ".", "_" and "-", at most ${NAME_BYTES_MAX}`;
+import {
+  durationMs,
+  file,
+  HOUR_MS,
+  host,
+  settingFacts,
+  TOPIC_WORDS,
+  text,
+  topicName,
+} from './setting-kinds.ts';
 
 const kafka = z.strictObject({
   brokers: z
@@ -263,6 +234,18 @@ const ingest = z.strictObject({
     .describe('Go on when records that are not on the ledger yet are gone from the topic.'),
 });
 
+const registry = z.strictObject({
+  url: text('an http or https address', /^https?:\/\/[^\s/@?#]+(?:\/[^\s?#]*)?$/)
+    .optional()
+    .describe('Schema registry, for rules with the format `registry`.'),
+  username: z.string().min(1).optional().describe('User to ask the registry as.'),
+  passwordFile: file('a file').describe('File whose first line is the password.'),
+  ca: file('a PEM file').describe("Authorities to trust instead of the system's."),
+  timeoutMs: durationMs(REGISTRY_TIMEOUT_MS_DEFAULT).describe(
+    'A request that the registry does not answer for so long is made again.',
+  ),
+});
+
 const clean = z.strictObject({
   rules: text('a rule file, or preset:NAME', /^.+$/)
     .optional()
@@ -295,6 +278,7 @@ const clean = z.strictObject({
     .boolean()
     .default(false)
     .describe('Start over when the group has no position, although there are cleaned records.'),
+  registry: registry.prefault({}).describe('Where schemas of records are found by their number.'),
 });
 
 const publish = z.strictObject({
@@ -377,7 +361,30 @@ function contradictions({
     cleaning.from === cleaning.to
       ? [['clean.to', 'it is clean.from too, and cleaned records are no raw ones']]
       : [];
-  return [...useless, ...circular, ...kafkaContradictions(kafka)];
+  return [
+    ...useless,
+    ...circular,
+    ...kafkaContradictions(kafka),
+    ...registryContradictions(cleaning.registry),
+  ];
+}
+
+function registryContradictions({
+  url,
+  username,
+  passwordFile,
+  ca,
+}: Settings['clean']['registry']): [string, string][] {
+  const found: [string, string][] = [];
+  if ((username === undefined) !== (passwordFile === undefined)) {
+    const given = username === undefined ? 'passwordFile' : 'username';
+    const both = 'clean.registry.username and clean.registry.passwordFile go together';
+    found.push([`clean.registry.${given}`, both]);
+  }
+  if (ca !== undefined && url?.startsWith('https:') !== true) {
+    found.push(['clean.registry.ca', 'it has no effect unless clean.registry.url is https']);
+  }
+  return found;
 }
 
 function kafkaContradictions({ tls, sasl }: Settings['kafka']): [string, string][] {

@@ -1,6 +1,7 @@
 /** The schema as a flat list: what documentation, environment and errors need of a setting. */
 import { z } from 'zod';
-import { settingFacts, settingsSchema } from './schema.ts';
+import { settingsSchema } from './schema.ts';
+import { settingFacts } from './setting-kinds.ts';
 
 export interface Setting {
   /** Dotted name: kafka.brokers. */

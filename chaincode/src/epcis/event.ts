@@ -241,8 +241,13 @@ function identifier(value: unknown, where: string): string {
   return checked(value, `"${where}"`);
 }
 
+/** Whether a text can be an identifier of the index. */
+export function isIdentifier(id: string): boolean {
+  return id !== '' && isIndexable(id) && Buffer.byteLength(id) <= IDENTIFIER_BYTES_MAX;
+}
+
 function checked(id: string, where: string): string {
-  if (!isIndexable(id) || Buffer.byteLength(id) > IDENTIFIER_BYTES_MAX) {
+  if (!isIdentifier(id)) {
     throw new InvalidEvent(
       `An identifier of ${where} has over ${IDENTIFIER_BYTES_MAX} bytes or unusable characters.`,
     );

@@ -121,8 +121,7 @@ export async function recall(
   const { asOf, cursor, rowsMax, limits, foundMax } = asked;
   const reader = new Reader(store, limits, asOf);
   const question = ['recall', id, asOf];
-  const kind = thingOf(id).qualifierAi === '' ? 'product' : 'item';
-  const start = cursor === '' ? startOf(id, kind) : decodeCursor(question, cursor);
+  const start = cursor === '' ? startOf(id, 'product') : decodeCursor(question, cursor);
   const rows: RecallRow[] = [];
   const finished = async (node: Found, found: readonly Found[]) => {
     if (node.kind === 'item') {

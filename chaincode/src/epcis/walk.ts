@@ -17,7 +17,7 @@ export type Direction = 'up' | 'down';
 
 /**
  * `transformation` has the id that its events share, `event` is a transformation in one event;
- * `product` stands for all things that are, or narrow, a key.
+ * `product` stands for all things that are, or narrow, what a walk begins with.
  */
 export type NodeKind = 'item' | 'transformation' | 'event' | 'product';
 
@@ -170,8 +170,11 @@ class Walk {
           return false;
         }
       }
-      this.after = entry;
-      this.told = 0;
+      // A read model has no entries of what has changed; its cursors are the ledger's all the same.
+      if (facts.length > 0 || this.reader.isSpent) {
+        this.after = entry;
+        this.told = 0;
+      }
       this.hasMoved = true;
       if (this.reader.isSpent) {
         return false;
@@ -202,7 +205,8 @@ class Walk {
   private async begin(product: Thing): Promise<boolean> {
     for (;;) {
       const after = this.after === null ? null : thingOf(this.after.eventKey);
-      const things = await this.reader.things(product, after, THINGS_AT_ONCE);
+      const isExact = product.qualifierAi !== '';
+      const things = isExact ? [product] : await this.reader.things(product, after, THINGS_AT_ONCE);
       for (const thing of things) {
         const id = thingText(thing);
         if (await this.reader.isNamed(thing)) {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { DemoError } from './options.ts';
-import { line } from './screen.ts';
+import { line, short } from './screen.ts';
 
 const ROOT = new URL('../../../', import.meta.url);
 const PROGRAMS = {
@@ -24,35 +24,15 @@ export interface CommandOptions {
 export async function runCommand(
   program: keyof typeof PROGRAMS,
   args: readonly string[],
-  options: CommandOptions = {},
+  { quietly = [], env = {} }: CommandOptions = {},
 ): Promise<void> {
-  await start(program, args, options, false);
-}
-
-/** The same, but answers what the command printed. */
-export function readCommand(
-  program: keyof typeof PROGRAMS,
-  args: readonly string[],
-  options: CommandOptions = {},
-): Promise<Buffer> {
-  return start(program, args, options, true);
-}
-
-async function start(
-  program: keyof typeof PROGRAMS,
-  args: readonly string[],
-  { quietly = [], env = {} }: CommandOptions,
-  read: boolean,
-): Promise<Buffer> {
   const shown = ['npx', program, ...args].join(' ');
-  line(`$ ${shown}`);
+  line(short(`$ ${shown}`));
   const file = fileURLToPath(new URL(PROGRAMS[program], ROOT));
   const child = spawn(process.execPath, [file, ...args, ...quietly], {
-    stdio: ['ignore', read ? 'pipe' : 'inherit', 'inherit'],
+    stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, ...env },
   });
-  const chunks: Buffer[] = [];
-  child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk));
   const code = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (exitCode) => resolve(exitCode ?? 1));
@@ -60,5 +40,4 @@ async function start(
   if (code !== 0) {
     throw new DemoError(`\`${shown}\` ended with exit code ${code}.`, code);
   }
-  return Buffer.concat(chunks);
 }

@@ -1,23 +1,32 @@
 /** The whole circle in one go: a story onto a topic, into the ledger, and back out to Kafka. */
 import { describeNetwork } from '@shuttle/network';
 import type { Kafka } from 'kafkajs';
-import { createSending, type Sending, SHOWN_PLACE, WRONG_RECORDS } from './cleaned.ts';
-import { type CommandOptions, readCommand, runCommand } from './commands.ts';
+import { type CommandOptions, runCommand } from './commands.ts';
 import { connectKafka, endsOf, ensureTopic, type Offsets, produce, withAdmin } from './kafka.ts';
 import { DemoError, type DemoOptions, parseDemoOptions } from './options.ts';
-import { type Proof, readProof } from './proof.ts';
+import { type Proof, type ProofTopics, readProof } from './proof.ts';
+import { WRONG_RECORDS } from './raw.ts';
 import { grouped, heading, line, short, table } from './screen.ts';
+import { createSending, type Sending, SHOWN_PLACE } from './sending.ts';
+import { placeKey } from './story.ts';
+import { CENTRE } from './world.ts';
 
+const RAW = 'shuttle.raw';
 const CLEANED = 'shuttle.cleaned';
+/** The rules that the raw events are cleaned by. */
+const RULES = 'preset:epcis';
 const PARTITIONS = 4;
 const LOCAL_BROKER = 'localhost:9092';
+const REASON_WIDTH = 100;
+/** The place whose last version is shown: it is not deleted in the end. */
+const SHOWN_PLACE_KEPT = placeKey(CENTRE);
 
 /** Where the topics ended before, so that this run's records can be told from earlier ones. */
 export type Ends = ReadonlyMap<string, Offsets>;
 
 interface Stage {
   readonly kafka: Kafka;
-  readonly topics: readonly string[];
+  readonly topics: ProofTopics;
   readonly command: CommandOptions;
 }
 
@@ -27,12 +36,14 @@ async function main(args: readonly string[]): Promise<void> {
   const before = await endsOfAll(stage);
   const sending = await sendStory(stage, options, before);
 
+  await showCleaning(stage, sending);
   heading('Into the ledger');
-  const ingestMs = await timed(() => pipeline(stage, 'ingest'));
+  const ingestMs = await timed(() => pipeline(stage, ['ingest']));
   heading('And back out to Kafka');
-  const publishMs = await timed(() => pipeline(stage, 'publish'));
+  const publishMs = await timed(() => pipeline(stage, ['publish']));
 
-  await showDocuments(stage, sending);
+  await showDocuments(stage);
+  await showTrace(stage, sending);
   const proof = await readProof(stage.kafka, stage.topics, before, await endsOfAll(stage));
   showChanges(proof);
   showDeadLetters(proof);
@@ -52,15 +63,21 @@ async function raiseNetwork({ portOffset }: DemoOptions): Promise<Stage> {
   if (!kafka.brokers.includes(LOCAL_BROKER)) {
     env.SHUTTLE_KAFKA__BROKERS = brokers;
   }
-  const out = ['blocks', 'transactions', 'changes'].map((kind) => `shuttle.${channel}.${kind}`);
-  const topics = [CLEANED, `${CLEANED}.dead-letters`, ...out];
+  const out = (kind: string) => `shuttle.${channel}.${kind}`;
+  const topics: ProofTopics = {
+    source: CLEANED,
+    letters: [RAW, CLEANED].map((topic) => `${topic}.dead-letters`),
+    blocks: out('blocks'),
+    transactions: out('transactions'),
+    changes: out('changes'),
+  };
   return { kafka: connectKafka(kafka.brokers), topics, command: { env } };
 }
 
 function endsOfAll({ kafka, topics }: Stage): Promise<Ends> {
   return withAdmin(kafka, async (admin) => {
     const ends = new Map<string, Offsets>();
-    for (const topic of topics) {
+    for (const topic of [RAW, ...Object.values(topics).flat()]) {
       ends.set(topic, await endsOf(admin, topic));
     }
     return ends;
@@ -68,40 +85,57 @@ function endsOfAll({ kafka, topics }: Stage): Promise<Ends> {
 }
 
 async function sendStory(stage: Stage, options: DemoOptions, before: Ends): Promise<Sending> {
-  const held = [...(before.get(CLEANED)?.values() ?? [])].reduce((sum, end) => sum + end, 0n);
+  const held = [...(before.get(RAW)?.values() ?? [])].reduce((sum, end) => sum + end, 0n);
   const seed = options.seed ?? Number((held + 1n) % 2n ** 32n);
   heading(`A supply-chain story of ${grouped(options.events)} EPCIS events, from seed ${seed}`);
   if (held > 0n) {
-    line(`  ${CLEANED} holds ${grouped(Number(held))} records of earlier runs; they stay.`);
+    line(`  ${RAW} holds ${grouped(Number(held))} records of earlier runs; they stay.`);
     const [goods, places] =
       options.seed === undefined
         ? ['This run tells of new goods.', 'The places are the same, and get further versions.']
         : ['Keys that were sent before get further versions.', ''];
     line(`  ${goods} ${places}`.trimEnd());
   }
-  const partitions = await withAdmin(stage.kafka, (admin) =>
-    ensureTopic(admin, CLEANED, PARTITIONS),
-  );
+  await withAdmin(stage.kafka, async (admin) => {
+    await ensureTopic(admin, RAW, PARTITIONS);
+    await ensureTopic(admin, CLEANED, PARTITIONS);
+  });
   const sending = createSending({ seed, events: options.events });
   const bar = process.stderr.isTTY;
-  await produce(stage.kafka, CLEANED, sending.iterate(), () => {
+  let sent = 0;
+  await produce(stage.kafka, RAW, sending.events(), (count) => {
+    sent += count;
     if (bar) {
-      process.stderr.write(`\r  ${grouped(sending.records)} records sent`);
+      process.stderr.write(`\r  ${grouped(sent)} records sent`);
     }
   });
   if (bar) {
     process.stderr.write('\r\u001b[K');
   }
   const counts = [...sending.counts].map(([kind, count]) => `${grouped(count)} x ${kind}`);
-  line(`  ${grouped(sending.records)} records on ${CLEANED}, ${partitions} partitions:`);
-  line(`  ${counts.join(', ')},`);
-  line(`  and ${WRONG_RECORDS.length} that are wrong on purpose`);
+  line(`  ${counts.join(', ')}.`);
+  const raw = `${grouped(sending.records.raw)} events as partners write them`;
+  line(`  On ${RAW}: ${raw}, and ${WRONG_RECORDS.length} records that are wrong on purpose.`);
   return sending;
 }
 
+async function showCleaning(stage: Stage, { shown, places }: Sending): Promise<void> {
+  heading('Raw records become clean ones, or dead letters');
+  await pipeline(stage, ['clean', '--rules', RULES]);
+  await produce(stage.kafka, CLEANED, places, () => {});
+  line(
+    `  Beside them on ${CLEANED}: ${grouped(places.length)} documents of places, clean as they are.`,
+  );
+  if (shown !== null) {
+    line('\n  What the rules made of one of them:\n');
+    const record = ['--record', shown.value ?? ''];
+    await runCommand('shuttle', ['clean', 'explain', '--rules', RULES, ...record], stage.command);
+  }
+}
+
 /** A terminal shows the commands' progress bars; elsewhere only what goes wrong is logged. */
-function pipeline({ command }: Stage, name: 'ingest' | 'publish'): Promise<void> {
-  return runCommand('shuttle', [name, '--until-end'], {
+function pipeline({ command }: Stage, words: readonly string[]): Promise<void> {
+  return runCommand('shuttle', [...words, '--until-end'], {
     ...command,
     quietly: ['--log-level', 'warn'],
   });
@@ -113,18 +147,25 @@ async function timed(work: () => Promise<void>): Promise<number> {
   return performance.now() - startMs;
 }
 
-async function showDocuments({ command }: Stage, { shown }: Sending): Promise<void> {
-  heading('Ask the ledger');
-  if (shown !== null) {
-    const bytes = await readCommand('shuttle', ['getData', shown.key], command);
-    const text = bytes.toString();
-    line(text.trimEnd());
-    if (text !== shown.value) {
-      throw new DemoError('The ledger does not hold the event as it was sent.', 1);
-    }
-    line('  Byte for byte what was sent.\n');
-  }
+async function showDocuments({ command }: Stage): Promise<void> {
+  heading('Ask the ledger for a document, and for all that it has been');
+  await runCommand('shuttle', ['getData', SHOWN_PLACE_KEPT], command);
   await runCommand('shuttle', ['history', SHOWN_PLACE, '--limit', '5'], command);
+}
+
+async function showTrace(stage: Stage, { lot, item }: Sending): Promise<void> {
+  const { command } = stage;
+  if (lot === null) {
+    return;
+  }
+  heading('Where things have been, and what they are made of');
+  await pipeline(stage, ['index']);
+  if (item !== null) {
+    await runCommand('shuttle', ['item', item], command);
+  }
+  await runCommand('shuttle', ['trace', lot], command);
+  heading('A recall: everything that holds the lot, and where it was seen last');
+  await runCommand('shuttle', ['recall', lot], command);
 }
 
 function showChanges({ lastChanges }: Proof): void {
@@ -143,8 +184,14 @@ function inBrief(value: string): string {
 function showDeadLetters({ deadLetters }: Proof): void {
   heading('The dead letters: nothing disappears');
   table([
-    ['position', 'key', 'code', 'reason'],
-    ...deadLetters.map(({ position, key, code, reason }) => [position, key, code, reason]),
+    ['position', 'key', 'rule', 'code', 'reason'],
+    ...deadLetters.map(({ position, key, rule, code, reason }) => [
+      position,
+      key,
+      rule,
+      code,
+      short(reason, REASON_WIDTH),
+    ]),
   ]);
 }
 
@@ -154,26 +201,31 @@ function showSummary(sending: Sending, proof: Proof, ingestMs: number, publishMs
     `${grouped(Math.round(count / (ms / 1_000)))} records/s`;
   heading('Summary');
   table([
-    ['records sent', grouped(sending.records)],
+    ['raw records sent', grouped(sending.records.raw + WRONG_RECORDS.length)],
+    ['clean records sent', grouped(sending.places.length)],
     ['on ledger and changes topic, once', grouped(proof.applied)],
     ['dead letters', grouped(proof.deadLetters.length)],
     ['transactions published', grouped(proof.transactions)],
     ['blocks published', grouped(proof.blocks)],
-    ['ingest, with its start', `${seconds(ingestMs)}, ${pace(sending.records, ingestMs)}`],
+    ['ingest, with its start', `${seconds(ingestMs)}, ${pace(proof.applied, ingestMs)}`],
     ['publish, with its start', `${seconds(publishMs)}, ${pace(proof.applied, publishMs)}`],
   ]);
 }
 
 /** @throws DemoError when the figures do not add up */
 function checkProof(sending: Sending, proof: Proof): void {
-  const wanted = sending.records - WRONG_RECORDS.length;
-  if (proof.repeated === 0 && proof.applied === wanted && proof.disordered === 0) {
-    line('\n  Every record sent is on the changes topic exactly once, in order per key.');
+  const wanted = sending.records.raw + sending.places.length;
+  const refused = proof.deadLetters.length;
+  const isWhole = proof.applied === wanted && refused === WRONG_RECORDS.length;
+  if (isWhole && proof.repeated === 0 && proof.disordered === 0) {
+    line('\n  Every good record is on the changes topic exactly once, in order per key;');
+    line('  every wrong one is a dead letter, once.');
     return;
   }
   throw new DemoError(
     `Of ${wanted} records, ${proof.applied} are on the changes topic, ` +
-      `${proof.repeated} more than once and ${proof.disordered} out of order.`,
+      `${proof.repeated} more than once and ${proof.disordered} out of order; ` +
+      `of ${WRONG_RECORDS.length} wrong ones ${refused} are dead letters.`,
     1,
   );
 }

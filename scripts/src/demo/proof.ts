@@ -25,6 +25,8 @@ export interface ShownLetter {
   readonly position: string;
   readonly key: string;
   readonly code: string;
+  /** The rule that refused it. */
+  readonly rule: string;
   readonly reason: string;
 }
 
@@ -33,18 +35,23 @@ type Ends = ReadonlyMap<string, Offsets>;
 const SHOWN = 5;
 const NONE: Offsets = new Map();
 
-/**
- * Reads what lies between `before` and `after`.
- *
- * @param topics source, dead letters, blocks, transactions and changes, in this order
- */
+/** The topics that the proof is read from. */
+export interface ProofTopics {
+  /** What the ledger's positions name. */
+  readonly source: string;
+  readonly letters: readonly string[];
+  readonly blocks: string;
+  readonly transactions: string;
+  readonly changes: string;
+}
+
+/** Reads what lies between `before` and `after`. */
 export async function readProof(
   kafka: Kafka,
-  topics: readonly string[],
+  { source, letters, blocks, transactions, changes }: ProofTopics,
   before: Ends,
   after: Ends,
 ): Promise<Proof> {
-  const [source = '', letters = '', blocks = '', transactions = '', changes = ''] = topics;
   const read = (topic: string) =>
     readBetween(kafka, topic, before.get(topic) ?? NONE, after.get(topic) ?? NONE);
   const changed = await read(changes);
@@ -54,7 +61,7 @@ export async function readProof(
     blocks: (await read(blocks)).length,
     transactions: (await read(transactions)).length,
     lastChanges: changed.slice(-SHOWN).map(shownChange),
-    deadLetters: (await read(letters)).map(shownLetter),
+    deadLetters: (await Promise.all(letters.map(read))).flat().map(shownLetter),
   };
 }
 
@@ -94,6 +101,7 @@ function shownLetter({ key, headers }: Received): ShownLetter {
     position: place.join('/'),
     key: key === null ? '(none)' : String(key),
     code: header('__shuttle.errors.code'),
+    rule: headers['__shuttle.errors.rule'] ?? '',
     reason: header('__connect.errors.exception.message'),
   };
 }

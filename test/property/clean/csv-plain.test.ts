@@ -18,6 +18,7 @@ const pieces = fc.constantFrom(
   '\r',
   ' ',
   '\ufeff',
+  '\0',
 );
 const texts = fc.array(pieces, { maxLength: 24 }).map((parts) => parts.join(''));
 const formats = fc.constantFrom<Format>(

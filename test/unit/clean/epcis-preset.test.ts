@@ -61,6 +61,13 @@ describe('an event without an id', () => {
     expect(told.map(({ keys }) => keys)).toEqual([[key], [key], [key]]);
   });
 
+  it('has the same key when it is declared in error, which so becomes a version of it', async () => {
+    const errorDeclaration = { declarationTime: '2026-01-03T00:00:00Z', reason: 'incorrect_data' };
+    const told = await clean(inADocument(event, { ...event, errorDeclaration }));
+    expect([told.refused, new Set(told.keys).size]).toEqual([null, 1]);
+    expect(told.values[1]).toMatchObject({ errorDeclaration: { reason: 'incorrect_data' } });
+  });
+
   it.each([
     ['time', { eventTime: '2026-01-02T03:04:06Z' }],
     ['item', { epcList: ['urn:epc:id:sgtin:9506000.013435.A-8'] }],

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { runCommand } from '../../support/fake-shuttle.ts';
+import { registered, startRegistry } from '../../support/schema-registry.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts';
 
 let folder: TemporaryFolder;
@@ -301,5 +302,38 @@ describe('a file of JSON', () => {
     const [first, second, ...others] = await keysOf('events.json');
     expect([others, first === second]).toEqual([[], false]);
     expect(await keysOf('event.xml')).toEqual([first]);
+  });
+});
+
+describe('a file of one record with the number of its schema', () => {
+  const RULES_OF_REGISTRY = `${RULES}format: registry\n`;
+  const args = '--file record.bin --rules registry.yaml';
+
+  it('is read by the schema that the registry has', async () => {
+    const registry = await startRegistry({
+      '/schemas/ids/7': { schemaType: 'JSON', schema: '{"type": "object"}' },
+    });
+    folder.write('registry.yaml', RULES_OF_REGISTRY);
+    folder.write('record.bin', registered(7, '{"id": "1", "mode": "AIR"}').toString());
+    const set = `--set clean.registry.url=${registry.url}`;
+    const cleaned = await clean(`${args} ${set}`);
+    const explained = await clean(`explain --line 1 ${args} ${set}`);
+    await registry.close();
+    expect(lines(cleaned.stdout)).toEqual([AIR]);
+    expect([explained.code, explained.stdout]).toEqual([0, expect.stringContaining('registry')]);
+  });
+
+  it('is an error without a registry, or with one that does not answer', async () => {
+    folder.write('registry.yaml', RULES_OF_REGISTRY);
+    folder.write('record.bin', registered(7, '{}').toString());
+    const without = await clean(args);
+    expect([without.code, without.stderr]).toEqual([
+      2,
+      expect.stringContaining('clean.registry.url'),
+    ]);
+    const registry = await startRegistry({});
+    await registry.close();
+    const gone = await clean(`${args} --deadline 1 --set clean.registry.url=${registry.url}`);
+    expect([gone.code, gone.stderr]).toEqual([3, expect.stringContaining('REGISTRY_UNREACHABLE')]);
   });
 });

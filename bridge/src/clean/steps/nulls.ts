@@ -1,7 +1,8 @@
 /** Texts that mean "there is no value": null instead, and why beside it. */
 import type { Json } from '../json.ts';
 import { compileMembers, MEMBERS_SCHEMA, type Members, writeBeside } from '../members.ts';
-import { compilePattern, type Step, type StepKind, settings } from '../step.ts';
+import { compilePattern } from '../pattern.ts';
+import { type Step, type StepKind, settings } from '../step.ts';
 
 interface NullsSettings {
   readonly members: Members;
@@ -40,13 +41,14 @@ export const nulls: StepKind<NullsSettings> = {
         ? (texts as string[]).map((text) => [text, text === '' ? 'empty' : text])
         : Object.entries(texts as Record<string, string>),
     );
-    const wholes = patterns.flatMap((source, index) => {
-      const found = compilePattern(`^(?:${source})$`, ['patterns', index], report);
+    const patternsReady = patterns.flatMap((source, index) => {
+      const found = compilePattern(source, ['patterns', index], report);
       return found === null ? [] : [found];
     });
     const reasonOf = (value: Json | undefined): string | undefined =>
       typeof value === 'string'
-        ? (reasons.get(value) ?? (wholes.some((whole) => whole.test(value)) ? value : undefined))
+        ? (reasons.get(value) ??
+          (patternsReady.some((pattern) => pattern.whole(value) !== null) ? value : undefined))
         : undefined;
     return (document) => {
       for (const slot of select(document)) {

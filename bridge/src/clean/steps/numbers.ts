@@ -7,7 +7,7 @@ import {
   multiply,
   parseDecimal,
 } from '../decimal.ts';
-import { isExact, type Json, shown } from '../json.ts';
+import { isExact, type Json, NUMBER_LENGTH_MAX, shown } from '../json.ts';
 import {
   changeValues,
   compileMembers,
@@ -100,7 +100,8 @@ function foundIn(value: Json, readText: ReadText, slot: Slot): Found {
     const number = parseDecimal(String(value));
     return { number: number ?? ZERO, unit: '' };
   }
-  const found = readText(textOf(value, slot));
+  const text = textOf(value, slot);
+  const found = text.length > NUMBER_LENGTH_MAX ? null : readText(text);
   if (found === null) {
     throw wrong(value, 'is no number', slot);
   }

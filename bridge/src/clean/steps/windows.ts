@@ -4,8 +4,9 @@ import type { Json, JsonObject } from '../json.ts';
 import { shown } from '../json.ts';
 import { contentHash } from '../key.ts';
 import { compileMembers, MEMBER_NAME, MEMBERS_SCHEMA, type Members, writeNew } from '../members.ts';
+import { compilePattern } from '../pattern.ts';
 import { RefusedError } from '../refusal.ts';
-import { compilePattern, type Report, type StepKind, settings } from '../step.ts';
+import { type Report, type StepKind, settings } from '../step.ts';
 import { type Effect, type Find, WINDOW_RECORDS_MAX, type WindowStep } from '../window.ts';
 
 const WINDOW_SCHEMA = {
@@ -76,12 +77,11 @@ function compileReference(
   source: string,
   report: Report,
 ): (value: Json | undefined) => string | null {
-  const whole = compilePattern(`^(?:${source})$`, ['pattern'], report);
-  const groups = compilePattern(`${source}|`, ['pattern'], () => {})?.exec('')?.length ?? 2;
-  if (groups < 2) {
+  const pattern = compilePattern(source, ['pattern'], report);
+  if (pattern?.groupCount === 0) {
     report(['pattern'], 'the pattern has no group (...) for the name of the other record');
   }
-  return (value) => (typeof value === 'string' ? (whole?.exec(value)?.[1] ?? null) : null);
+  return (value) => (typeof value === 'string' ? (pattern?.whole(value)?.[1] ?? null) : null);
 }
 
 function nameOf(value: Json | undefined): string | null {

@@ -8,8 +8,8 @@ import { parseDocuments } from '../../clean/parse.ts';
 import type { Format } from '../../clean/rules.ts';
 import { loadRules } from '../../config/rule-file.ts';
 import { ShuttleError } from '../../errors.ts';
-import { type InputRecord, openInput } from '../clean-input.ts';
-import { requiredText, timeOption } from '../clean-options.ts';
+import { cleanInput, type InputRecord, openInput } from '../clean-input.ts';
+import { registryOf, requiredText, timeOption } from '../clean-options.ts';
 import { EXIT_FINDINGS, EXIT_OK } from '../io.ts';
 import { type Cli, define, type Session, wholeOption } from '../session.ts';
 import { counted, table } from '../text.ts';
@@ -49,10 +49,10 @@ export function explainCommand(cli: Cli): Command {
     const { chosen, before, format, timestamp } = await chosenRecord(session, rules);
     const entries: TraceEntry[] = [];
     const key = typeof options.key === 'string' ? Buffer.from(options.key) : null;
-    const cleaner = createCleaner(rules, format);
+    const cleaner = createCleaner(rules, format, registryOf(session, format));
     const clean = async ({ record, offset }: Numbered, onTrace?: (entry: TraceEntry) => void) => {
       const raw = { key, value: record.bytes, headers: [], timestamp, offset };
-      return await cleaner.cleanParsed(record.read, raw, onTrace);
+      return await cleanInput(cleaner, record, raw, onTrace);
     };
     for (const earlier of before) {
       await clean(earlier);
@@ -90,7 +90,7 @@ async function chosenRecord(session: Session, rules: CompiledRules): Promise<Cho
   if (typeof given === 'string') {
     const format = rules.format ?? { kind: 'json' };
     const bytes = Buffer.from(given);
-    const read = () => parseDocuments(bytes, format);
+    const read = format.kind === 'registry' ? null : () => parseDocuments(bytes, format);
     return {
       chosen: { record: { line: 1, bytes, read }, offset: 0n },
       before: [],

@@ -6,10 +6,11 @@ import type { Refusal } from '../../clean/refusal.ts';
 import { loadRules } from '../../config/rule-file.ts';
 import { ShuttleError } from '../../errors.ts';
 import { startBar } from '../bar.ts';
-import { type InputRecord, openInput } from '../clean-input.ts';
+import { cleanInput, type InputRecord, openInput } from '../clean-input.ts';
 import {
   type Lines,
   openOutput,
+  registryOf,
   requiredText,
   STANDARD_OUTPUT,
   timeOption,
@@ -111,11 +112,11 @@ async function cleanFile(session: Session): Promise<Summary> {
   const rules = loadRules(names.rules, io.cwd);
   const input = await openInput(names.file, io.cwd, rules.format);
   const timestamp = timeOption(session) ?? input.changedMs;
-  const cleaner = createCleaner(rules, input.format);
+  const stop = io.stopRequest();
+  const cleaner = createCleaner(rules, input.format, registryOf(session, input.format, stop));
   const out = openOutput(names.out, io.cwd, io.stdout);
   const letters = names.refused === null ? null : openOutput(names.refused, io.cwd, io.stdout);
   const bar = session.json || !io.stderr.isTTY ? null : startBar(io.stderr, BAR, { shown: '0' });
-  const stop = io.stopRequest();
   const summary = emptySummary(rules.name, rules.version);
   try {
     for await (const record of input.records()) {
@@ -125,7 +126,7 @@ async function cleanFile(session: Session): Promise<Summary> {
       }
       const offset = BigInt(summary.records);
       const raw = { key: null, value: record.bytes, headers: [], timestamp, offset };
-      const cleaned = await cleaner.cleanParsed(record.read, raw);
+      const cleaned = await cleanInput(cleaner, record, raw);
       count(summary, record, cleaned);
       await write(record, cleaned, out, letters);
       if (summary.records % PROGRESS_RECORDS === 0) {

@@ -92,7 +92,8 @@ function keyOption({ options }: Session): KeyOf {
   const findKey = compileKey(pointer, () => {});
   return async (record) => {
     try {
-      const [document] = record.read();
+      // What only a registry tells has no members here that a key could be taken from.
+      const [document] = record.read?.() ?? [];
       const raw = { offset: 0n, key: null, value: record.bytes, headers: [], timestamp: 0 };
       return document === undefined || findKey === null ? null : await findKey(document, raw);
     } catch (error) {
