@@ -69,13 +69,14 @@ export async function cleanWith(
   bounds: { readonly untilEnd: boolean; readonly deadlineMs?: number },
   signal: AbortSignal,
 ): Promise<StageSummary> {
-  const { rules: named, from, to, groupId: given, registry: _, ...accepts } = settings.clean;
+  const { rules: named, format, from, to, groupId: given } = settings.clean;
+  const { acceptTruncation, acceptLostPosition } = settings.clean;
   if (named === undefined) {
     throw new ShuttleError('USAGE', 'No rules are named: --rules, or the setting clean.rules.');
   }
   const rules = loadRules(named, process.cwd());
   const patienceMs = bounds.deadlineMs ?? Number.POSITIVE_INFINITY;
-  const schemas = registryFor(rules.format, registryConnection(settings), {
+  const schemas = registryFor(rules.format ?? { kind: format }, registryConnection(settings), {
     clock,
     log,
     signal,
@@ -92,14 +93,15 @@ export async function cleanWith(
     {
       source: createKafkaSource(kafka, { groupId, topics: [from] }, clock),
       createSink: (at) => createCleanSink(kafka, { groupId, at, to, stream }, clock),
-      createCleaner: () => createCleaner(rules, { kind: 'json' }, schemas),
+      createCleaner: () => createCleaner(rules, { kind: format }, schemas),
       clock,
       log,
       meter,
       outage,
     },
     {
-      ...accepts,
+      acceptTruncation,
+      acceptLostPosition,
       ...bounds,
       transactionRecordsMax: CLEAN_TRANSACTION_RECORDS_MAX,
       transactionBytesMax: CLEAN_TRANSACTION_BYTES_MAX,

@@ -1,5 +1,6 @@
 /** The documents that a raw record's bytes hold. */
 import { type CsvRow, createCsvRows } from './csv.ts';
+import { plainRows } from './csv-plain.ts';
 import { epcisOfXml } from './epcis-xml.ts';
 import { checkValues, isObject, type Json, type JsonObject, readJson } from './json.ts';
 import { RefusedError } from './refusal.ts';
@@ -67,6 +68,54 @@ function objectOnly(value: Json): JsonObject {
 }
 
 function parseRows(bytes: Uint8Array, format: Format): JsonObject[] {
+  return plainDocuments(bytes, format) ?? parseAnyRows(bytes, format);
+}
+
+/** Lines that name columns, as they were found right before; most records have the same one. */
+const knownColumns = new Map<string, readonly string[]>();
+const KNOWN_COLUMNS_MAX = 64;
+
+/** Null when a row, or the line of the columns, is not as plain as most are. */
+function plainDocuments(bytes: Uint8Array, format: Format): JsonObject[] | null {
+  const rows = plainRows(bytes, csvOptions(format));
+  const [first, ...others] = rows ?? [];
+  if (rows === null || first === undefined || rows.length > DOCUMENTS_MAX) {
+    return null;
+  }
+  const columns = format.columns ?? columnsOf(first);
+  const documents: JsonObject[] = [];
+  for (const cells of format.columns === undefined ? others : rows) {
+    if (columns === null || cells.length !== columns.length) {
+      return null;
+    }
+    const document: JsonObject = {};
+    for (let index = 0; index < columns.length; index++) {
+      document[columns[index] ?? ''] = cells[index] ?? '';
+    }
+    documents.push(document);
+  }
+  return columns === null ? null : documents;
+}
+
+/** Null when the names are not to be used. */
+function columnsOf(cells: readonly string[]): readonly string[] | null {
+  const name = JSON.stringify(cells);
+  const known = knownColumns.get(name);
+  if (known !== undefined) {
+    return known;
+  }
+  if (new Set(cells).size < cells.length || cells.includes('') || cells.includes('__proto__')) {
+    return null;
+  }
+  if (knownColumns.size >= KNOWN_COLUMNS_MAX) {
+    knownColumns.clear();
+  }
+  knownColumns.set(name, cells);
+  return cells;
+}
+
+/** By a parser that says what is wrong. */
+export function parseAnyRows(bytes: Uint8Array, format: Format): JsonObject[] {
   const rows = createCsvRows(csvOptions(format)).push(bytes, true);
   const [first, ...others] = rows;
   const named = format.columns;

@@ -4,6 +4,7 @@
  */
 import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, LANES_MAX } from '@shuttle/chaincode/wire';
 import { z } from 'zod';
+import { FORMATS } from '../clean/rules.ts';
 import {
   ACK_INTERVAL_MS_DEFAULT,
   BATCH_AGE_MS_DEFAULT,
@@ -254,6 +255,10 @@ const clean = z.strictObject({
       allowed: 'a rule file, or preset:NAME',
       otherwise: 'none: it has to be named',
     }),
+  format: z
+    .enum(FORMATS)
+    .default('json')
+    .describe('What a raw record holds, where the rules do not say it.'),
   from: text(TOPIC_WORDS, topicName).default('shuttle.raw').describe('Topic of the raw records.'),
   to: text(TOPIC_WORDS, topicName)
     .default('shuttle.cleaned')

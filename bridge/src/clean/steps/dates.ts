@@ -164,7 +164,27 @@ function compileFormat(
     report([], `${shown(format)} lacks the year, the month or the day`);
   }
   const century = hasTwoDigits ? (twoDigitYearsFrom ?? 0) : null;
-  return [patternReader(format, century, hasTime, hasOffset ? null : zone)];
+  return [remembering(patternReader(format, century, hasTime, hasOffset ? null : zone))];
+}
+
+/** How many texts a reader remembers; the same days come again and again. */
+const REMEMBERED_MAX = 4_096;
+
+/** What the reader made of a text is what it makes of it again. */
+function remembering(reader: Reader): Reader {
+  const known = new Map<string, Found | null>();
+  return (text) => {
+    const before = known.get(text);
+    if (before !== undefined) {
+      return before;
+    }
+    const found = reader(text);
+    if (known.size >= REMEMBERED_MAX) {
+      known.clear();
+    }
+    known.set(text, found);
+    return found;
+  };
 }
 
 /** @param zone - null when the text has an offset of its own */

@@ -29,6 +29,7 @@ export function cleanCommand(cli: Cli): Command {
     .addCommand(explainCommand(cli))
     .description('clean the raw topic by rules, until stopped; or, with --file, a file')
     .option('--rules <file>', 'the rule file, or preset:NAME')
+    .option('--format <format>', 'what raw records hold, where the rules do not say it')
     .option('--from <topic>', 'the topic of the raw records')
     .option('--to <topic>', 'the topic of the cleaned records')
     .option('--until-end', 'stop at the ends as they are at the start')
@@ -56,10 +57,15 @@ export function cleanCommand(cli: Cli): Command {
 }
 
 /** Options that are short for a setting. */
-const SETTINGS = { rules: 'clean.rules', from: 'clean.from', to: 'clean.to' };
+const SETTINGS = {
+  rules: 'clean.rules',
+  format: 'clean.format',
+  from: 'clean.from',
+  to: 'clean.to',
+};
 
 const OF_FILE = ['out', 'refused', 'timestamp'];
-const OF_TOPIC = ['from', 'to', 'untilEnd'];
+const OF_TOPIC = ['format', 'from', 'to', 'untilEnd'];
 
 const isOfFile = (options: Session['options']): boolean => options.file !== undefined;
 
