@@ -134,8 +134,10 @@ describe('a story that partners tell in their own words', () => {
       ['item', story.pallet],
       ['trace', story.yoghurt],
     ]) {
-      const byModel = await shuttle(...args);
-      const byLedger = await shuttle(...args, '--ledger');
+      const [byModel, byLedger] = await Promise.all([
+        shuttle(...args),
+        shuttle(...args, '--ledger'),
+      ]);
       expect(byModel.stderr).toContain('By the index');
       expect(byModel.stdout).toBe(byLedger.stdout);
     }

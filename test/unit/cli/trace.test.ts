@@ -118,6 +118,16 @@ describe('item', () => {
   });
 });
 
+test.each(['trace', 'item', 'recall'])('%s that could not look at all says so', async (command) => {
+  const cut = async (name: string, args: readonly string[]) => {
+    const answer = JSON.parse(String(await evaluate(name, args)));
+    return Buffer.from(JSON.stringify({ ...answer, partial: [CASE] }));
+  };
+  const { code, stderr } = await runCommand([command, ITEM], { ledger: { evaluate: cut } });
+  expect(code).toBe(1);
+  expect(stderr).toContain('(00)095060001343520018 has more events than were looked at');
+});
+
 describe('recall', () => {
   test('is a table for spreadsheets, with a header, in which no cell is a formula', async () => {
     const { code, stdout } = await run('recall', '(01)09506000134352(10)L1');

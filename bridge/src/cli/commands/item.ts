@@ -40,7 +40,8 @@ export function itemCommand(cli: Cli): Command {
     } else {
       tell(session, answer, limit);
     }
-    return answer.eventCount === 0 ? EXIT_FINDINGS : EXIT_OK;
+    // The last place may be among what is missing.
+    return answer.eventCount === 0 || answer.partial.length > 0 ? EXIT_FINDINGS : EXIT_OK;
   });
 }
 
@@ -53,7 +54,7 @@ async function whole(questions: Questions, id: string, asOf: string | null): Pro
     ...first,
     parts: items.pages.flatMap(({ parts }) => parts),
     events: lives.pages.flatMap(({ events }) => events),
-    partial: [...items.pages, ...lives.pages].flatMap(({ partial }) => partial),
+    partial: [...new Set([...items.pages, ...lives.pages].flatMap(({ partial }) => partial))],
   };
 }
 

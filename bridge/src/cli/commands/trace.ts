@@ -62,7 +62,8 @@ export function traceCommand(cli: Cli): Command {
     });
     tell(session, asked, answer, stateJson(state));
     warn(session, answer);
-    return answer.every(({ edges }) => edges.length === 0) ? EXIT_FINDINGS : EXIT_OK;
+    const isNothing = answer.every(({ edges }) => edges.length === 0);
+    return isNothing || answer.some(({ partial }) => partial.length > 0) ? EXIT_FINDINGS : EXIT_OK;
   });
 }
 
