@@ -40,6 +40,7 @@ const NOTHING_CLEANED: StageSummary = {
   recordsRead: 0,
   cleaned: 0,
   documents: 0,
+  dropped: 0,
   refused: 0,
   transactions: 0,
   refusals: [],

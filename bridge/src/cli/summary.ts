@@ -27,10 +27,11 @@ export function publishText(
 }
 
 export function cleanText(summary: StageSummary, durationMs: number, withPace: boolean): string {
-  const { recordsRead, cleaned, documents, refused, transactions } = summary;
+  const { recordsRead, cleaned, documents, dropped, refused, transactions } = summary;
+  const known = dropped === 0 ? '' : `${grouped(dropped)} left out as known, `;
   return (
     `Cleaned: ${counted(recordsRead, 'record')} read, ${grouped(cleaned)} cleaned into ` +
-    `${counted(documents, 'document')}, ${grouped(refused)} to the dead letters; ` +
+    `${counted(documents, 'document')}, ${known}${grouped(refused)} to the dead letters; ` +
     `${counted(transactions, 'transaction')} ${pace(cleaned + refused, durationMs, withPace)}.`
   );
 }

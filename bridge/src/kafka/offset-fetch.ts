@@ -141,14 +141,15 @@ function errorOf(errorCode: number): Error {
       "The offsets of the group's last transaction are not ready yet.",
     );
   }
-  // kafkajs knows codes as errors with a type; the group's coordinator moves, or is loading.
-  const types: Readonly<Record<number, string>> = {
-    14: 'GROUP_LOAD_IN_PROGRESS',
-    15: 'GROUP_COORDINATOR_NOT_AVAILABLE',
-    16: 'NOT_COORDINATOR_FOR_GROUP',
-    29: 'TOPIC_AUTHORIZATION_FAILED',
-    30: 'GROUP_AUTHORIZATION_FAILED',
-  };
-  const type = types[errorCode] ?? `code ${errorCode}`;
-  return Object.assign(new Error(`The offsets of the group were not told: ${type}.`), { type });
+  const [type, sentence] = KNOWN[errorCode] ?? [`code ${errorCode}`, `Kafka says ${errorCode}`];
+  return Object.assign(new Error(`The offsets of the group were not told: ${sentence}.`), { type });
 }
+
+/** Errors by kafkajs' names and words: the group's coordinator moves, is loading, or refuses. */
+const KNOWN: Readonly<Record<number, readonly [type: string, sentence: string]>> = {
+  14: ['GROUP_LOAD_IN_PROGRESS', 'the coordinator is loading'],
+  15: ['GROUP_COORDINATOR_NOT_AVAILABLE', 'the coordinator is not available'],
+  16: ['NOT_COORDINATOR_FOR_GROUP', 'this is not the correct coordinator'],
+  29: ['TOPIC_AUTHORIZATION_FAILED', 'the topic is not allowed'],
+  30: ['GROUP_AUTHORIZATION_FAILED', 'the group is not allowed'],
+};

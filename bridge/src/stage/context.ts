@@ -51,6 +51,8 @@ export interface StageSummary {
   /** Raw records that became documents. */
   readonly cleaned: number;
   readonly documents: number;
+  /** Documents that a rule left out because they stood before already. */
+  readonly dropped: number;
   /** Raw records on the dead-letter topic. */
   readonly refused: number;
   /** Kafka transactions. */
@@ -67,7 +69,7 @@ export interface StageRefusal {
   readonly records: number;
 }
 
-export type StageCount = 'recordsRead' | 'cleaned' | 'documents' | 'refused' | 'transactions';
+export type StageCount = keyof Omit<StageSummary, 'refusals' | 'stops'>;
 
 export interface StageContext extends StageDeps {
   readonly options: StageOptions;

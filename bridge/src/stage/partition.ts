@@ -31,6 +31,17 @@ export interface StageHooks {
 interface Prepared extends CleanStep {
   readonly records: number;
   readonly first: bigint;
+  readonly dropped: number;
+}
+
+/** A step while it is made. */
+interface Making extends Prepared {
+  readonly cleaned: CleanedRecord[];
+  readonly letters: DeadLetter[];
+  next: bigint;
+  records: number;
+  first: bigint;
+  dropped: number;
 }
 
 export class StagePartition {
@@ -214,24 +225,17 @@ export class StagePartition {
   /** Cleans what waits, up to one transaction. Null when it is not wanted any more. */
   private async prepare(): Promise<Prepared | null> {
     const { clock, options } = this.context;
-    const cleaned: CleanedRecord[] = [];
-    const letters: DeadLetter[] = [];
-    let records = 0;
+    const none = { records: 0, dropped: 0, first: -1n, next: -1n };
+    const made: Making = { cleaned: [], letters: [], ...none };
     let bytes = 0;
-    let first = -1n;
-    let next = -1n;
     let sinceMs = clock.now();
-    while (records < options.transactionRecordsMax && bytes < options.transactionBytesMax) {
+    while (made.records < options.transactionRecordsMax && bytes < options.transactionBytesMax) {
       const taken = this.queue.take();
       if (taken === null) {
         break;
       }
-      next = taken.next;
-      if (taken.record !== null) {
-        first = records === 0 ? taken.record.offset : first;
-        records += 1;
-        bytes += this.place(taken.record, await this.cleaner.clean(taken.record), cleaned, letters);
-      }
+      made.next = taken.next;
+      bytes += taken.record === null ? 0 : await this.cleanOne(taken.record, made);
       if (clock.now() - sinceMs >= CLEAN_WORK_MS_MAX) {
         await new Promise((resolve) => setImmediate(resolve));
         sinceMs = clock.now();
@@ -241,7 +245,16 @@ export class StagePartition {
       }
     }
     this.regulate();
-    return next < 0n ? null : { cleaned, letters, next, records, first };
+    return made.next < 0n ? null : made;
+  }
+
+  /** @returns how many bytes it takes in the transaction */
+  private async cleanOne(record: SourceRecord, made: Making): Promise<number> {
+    const result = await this.cleaner.clean(record);
+    made.first = made.records === 0 ? record.offset : made.first;
+    made.records += 1;
+    made.dropped += result.refused === null ? result.dropped : 0;
+    return this.place(record, result, made.cleaned, made.letters);
   }
 
   /** All documents of the record, or its dead letter. @returns how many bytes they have */
@@ -283,7 +296,7 @@ export class StagePartition {
     return { topic, partition, record, stage: 'clean', code, reason, txId: null, ...named };
   }
 
-  private async commit({ records, first, ...step }: Prepared): Promise<void> {
+  private async commit({ records, first, dropped, ...step }: Prepared): Promise<void> {
     const { context, assignment } = this;
     const startedMs = context.clock.now();
     await this.sink.commit(step);
@@ -293,6 +306,7 @@ export class StagePartition {
     context.count('transactions', 1);
     context.count('cleaned', records - refused);
     context.count('documents', documents);
+    context.count('dropped', dropped);
     context.count('refused', refused);
     for (const { rule = null, code } of step.letters) {
       context.refused(rule, code);

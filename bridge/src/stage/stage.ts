@@ -59,6 +59,7 @@ class StageRun {
     recordsRead: 0,
     cleaned: 0,
     documents: 0,
+    dropped: 0,
     refused: 0,
     transactions: 0,
   };

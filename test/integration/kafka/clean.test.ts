@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { ShuttleError } from '../../../bridge/src/errors.ts';
 import { cleanTransactionalId, createCleanSink } from '../../../bridge/src/kafka/clean-sink.ts';
-import { createReader } from '../../../bridge/src/kafka/reader.ts';
+import { createReader, type PartitionReader } from '../../../bridge/src/kafka/reader.ts';
 import { scan } from '../../../bridge/src/kafka/scan.ts';
 import { ensureCleanTopics } from '../../../bridge/src/kafka/topics.ts';
 import { createTransactions } from '../../../bridge/src/kafka/transactions.ts';
@@ -143,17 +143,11 @@ async function readCommitted(topic: string, atLeast: number): Promise<Found[]> {
   const reader = createReader(broker.client());
   try {
     for (;;) {
-      const found: Found[] = [];
-      for (const { partition, logStart, logEnd } of await reader.ends([topic])) {
-        for await (const records of scan(reader, { topic, partition }, logStart, logEnd)) {
-          for (const { key, value, headers } of records) {
-            const texts = headers.map(({ name, value: of }) => [name, String(of)]);
-            const text = Buffer.from(value ?? '').toString();
-            const keyed = Buffer.from(key ?? '').toString();
-            found.push({ key: keyed, value: text, headers: Object.fromEntries(texts) });
-          }
-        }
-      }
+      // A broker with much to do may answer with nothing below the end that it has told.
+      const found = await readOnce(reader, topic).catch((error: ShuttleError) => {
+        expect(error.code).toBe('KAFKA_UNREACHABLE');
+        return [];
+      });
       if (found.length >= atLeast) {
         return found;
       }
@@ -162,6 +156,21 @@ async function readCommitted(topic: string, atLeast: number): Promise<Found[]> {
   } finally {
     await reader.close();
   }
+}
+
+async function readOnce(reader: PartitionReader, topic: string): Promise<Found[]> {
+  const found: Found[] = [];
+  for (const { partition, logStart, logEnd } of await reader.ends([topic])) {
+    for await (const records of scan(reader, { topic, partition }, logStart, logEnd)) {
+      for (const { key, value, headers } of records) {
+        const texts = headers.map(({ name, value: of }) => [name, String(of)]);
+        const text = Buffer.from(value ?? '').toString();
+        const keyed = Buffer.from(key ?? '').toString();
+        found.push({ key: keyed, value: text, headers: Object.fromEntries(texts) });
+      }
+    }
+  }
+  return found;
 }
 
 async function readAll({ from, to }: Topics, partitions: number, count: number) {
@@ -216,7 +225,7 @@ describe('two instances of shuttle clean', () => {
       const instances = [clean(at), clean(at)];
       const enough = new AbortController();
       const produced = produceUntil(enough.signal, at.from, 3);
-      for (let kill = 0; kill < 4; kill++) {
+      for (let kill = 0; kill < 3; kill++) {
         const before = instances[kill % 2];
         // Killed in the middle of its work: soon after it has committed something again.
         const length = before?.log().length ?? 0;
