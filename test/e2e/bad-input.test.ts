@@ -17,7 +17,7 @@ import { readTopic } from '../support/independent.ts';
 let world: World;
 
 beforeAll(async () => {
-  world = await createWorld(11_000);
+  world = await createWorld(11_004);
 }, 10 * MINUTE_MS);
 
 afterAll(async () => {

@@ -25,7 +25,7 @@ let world: World;
 let produced = 0;
 
 beforeAll(async () => {
-  world = await createWorld(10_000);
+  world = await createWorld(10_019);
 }, 10 * MINUTE_MS);
 
 afterAll(async () => {

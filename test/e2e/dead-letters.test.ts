@@ -15,7 +15,7 @@ let world: World;
 let admin2: Settings;
 
 beforeAll(async () => {
-  world = await createWorld(16_650);
+  world = await createWorld(16_693);
   const [, second] = world.network.description.peers;
   admin2 = settingsAs(second, second.adminMspDir);
 }, 10 * MINUTE_MS);

@@ -22,7 +22,7 @@ let admin2: Settings;
 let client2: Settings;
 
 beforeAll(async () => {
-  world = await createWorld(17_113);
+  world = await createWorld(17_481);
   const [first, second] = world.network.description.peers;
   client2 = settingsAs(second, second.userMspDir);
   admin1 = { SHUTTLE_FABRIC__IDENTITY__MSP: first.adminMspDir };

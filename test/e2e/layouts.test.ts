@@ -15,7 +15,7 @@ const KEYS = 12;
 let world: World;
 
 beforeAll(async () => {
-  world = await createWorld(18_113);
+  world = await createWorld(18_169);
 }, 10 * MINUTE_MS);
 
 afterAll(async () => {

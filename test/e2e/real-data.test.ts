@@ -19,7 +19,7 @@ let world: World;
 
 beforeAll(async () => {
   if (isThere) {
-    world = await createWorld(10_500);
+    world = await createWorld(10_607);
   }
 }, 10 * MINUTE_MS);
 

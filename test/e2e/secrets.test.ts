@@ -27,7 +27,7 @@ let certificate: Settings;
 let told = '';
 
 beforeAll(async () => {
-  world = await createWorld(19_051, { kafkaSecure: true });
+  world = await createWorld(19_098, { kafkaSecure: true });
   const { secure } = world.network.description.kafka;
   if (secure === undefined) {
     throw new Error('the network has no secure listeners');

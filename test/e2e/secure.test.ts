@@ -15,7 +15,7 @@ let world: World;
 let secure: NonNullable<World['network']['description']['kafka']['secure']>;
 
 beforeAll(async () => {
-  world = await createWorld(12_500, { kafkaSecure: true });
+  world = await createWorld(12_590, { kafkaSecure: true });
   const found = world.network.description.kafka.secure;
   if (found === undefined) {
     throw new Error('the network has no secure listeners');

@@ -19,7 +19,7 @@ import type { TopicPartition } from '../../../bridge/src/values.ts';
 import { createWorld, MINUTE_MS, type World } from '../../support/e2e-world.ts';
 import { testClock } from '../../support/fakes.ts';
 
-const PORT_OFFSET = 12_000;
+const PORT_OFFSET = 12_002;
 const LANES = 4;
 
 let world: World;

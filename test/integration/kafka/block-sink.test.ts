@@ -18,7 +18,7 @@ let names = 0;
 const opened: BlockSink[] = [];
 
 beforeAll(async () => {
-  broker = await startTestBroker({ portOffset: 13_000 });
+  broker = await startTestBroker({ portOffset: 13_278 });
 }, MINUTE);
 
 afterAll(async () => {

@@ -37,7 +37,7 @@ let broker: TestBroker;
 const folder = createTemporaryFolder();
 
 beforeAll(async () => {
-  broker = await startTestBroker({ portOffset: 7_300 });
+  broker = await startTestBroker({ portOffset: 7_329 });
   writeFileSync(join(folder.path, 'rules.yaml'), RULES);
 }, MINUTE);
 

@@ -14,7 +14,7 @@ const folder = createTemporaryFolder();
 let broker: TestBroker;
 
 beforeAll(async () => {
-  broker = await startTestBroker({ portOffset: 9_200 });
+  broker = await startTestBroker({ portOffset: 9_331 });
   await broker.createTopic(TOPIC, 3, { 'cleanup.policy': 'compact' });
 }, MINUTE);
 

@@ -13,7 +13,7 @@ let broker: TestBroker;
 const folder = createTemporaryFolder();
 
 beforeAll(async () => {
-  broker = await startTestBroker({ portOffset: 7_300 });
+  broker = await startTestBroker({ portOffset: 5_509 });
 }, MINUTE);
 
 afterEach(() => killLeftovers());

@@ -22,7 +22,7 @@ const never = new AbortController().signal;
 let broker: TestBroker;
 
 beforeAll(async () => {
-  broker = await startTestBroker({ portOffset: 16_300 });
+  broker = await startTestBroker({ portOffset: 16_390 });
 }, MINUTE);
 
 afterEach(() => {

@@ -12,7 +12,7 @@ let groups = 0;
 const members: Member[] = [];
 
 beforeAll(async () => {
-  broker = await startTestBroker({ portOffset: 14_000 });
+  broker = await startTestBroker({ portOffset: 14_066 });
 }, MINUTE);
 
 afterEach(async () => {
