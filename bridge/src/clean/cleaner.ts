@@ -186,6 +186,7 @@ function lookBack(
   return kept;
 }
 
+/** Most rules answer at once; only those that do not are waited for. */
 async function runSteps(
   steps: readonly CompiledStep[],
   document: JsonObject,
@@ -194,31 +195,21 @@ async function runSteps(
   onTrace: OnTrace,
 ): Promise<readonly JsonObject[]> {
   let documents: readonly JsonObject[] = [document];
-  for (const step of steps) {
-    place.rule = step.rule;
+  for (const { rule, kind, run } of steps) {
+    place.rule = rule;
     const next: JsonObject[] = [];
     for (const one of documents) {
-      const after = await runStep(step, one, raw, onTrace);
+      const before = onTrace === undefined ? null : copy(one);
+      const result = run(one, raw);
+      const made: StepResult = result instanceof Promise ? await result : (result as StepResult);
+      const after = Array.isArray(made) ? (made as JsonObject[]) : [made as JsonObject];
+      onTrace?.({ rule, kind, before, after: after.map(copy) });
       next.push(...after);
       checkCount(next.length);
     }
     documents = next;
   }
   return documents;
-}
-
-async function runStep(
-  { rule, kind, run }: CompiledStep,
-  document: JsonObject,
-  raw: RawRecord,
-  onTrace: OnTrace,
-): Promise<readonly JsonObject[]> {
-  const before = onTrace === undefined ? null : copy(document);
-  const result = run(document, raw);
-  const made: StepResult = result instanceof Promise ? await result : (result as StepResult);
-  const after = Array.isArray(made) ? (made as JsonObject[]) : [made as JsonObject];
-  onTrace?.({ rule, kind, before, after: after.map(copy) });
-  return after;
 }
 
 async function finish(

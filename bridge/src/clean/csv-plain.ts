@@ -7,14 +7,31 @@ import { isUtf8 } from 'node:buffer';
 import { CSV_CELLS_MAX, CSV_ROW_BYTES_MAX, type CsvOptions } from './csv.ts';
 import { withoutMark } from './utf8.ts';
 
-/** Rows of cells, blank lines left out. Null when they are not plain. */
-export function plainRows(bytes: Uint8Array, { delimiter, quote }: CsvOptions): string[][] | null {
-  if (bytes.length > CSV_ROW_BYTES_MAX || bytes.includes(0) || !isUtf8(bytes)) {
-    return null;
-  }
-  const text = withoutMark(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
+/** The text of rows; null when it is not plain. */
+export function plainText(bytes: Uint8Array): string | null {
+  return bytes.length > CSV_ROW_BYTES_MAX || bytes.includes(0) || !isUtf8(bytes)
+    ? null
+    : withoutMark(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
+}
+
+/**
+ * Where the first line ends, when nothing can stand in it but cells without quotes; -1 otherwise.
+ * What the same text was read as before, it is again.
+ */
+export function plainLineEnd(text: string, { quote }: CsvOptions): number {
+  const end = text.indexOf('\n');
+  const quoted = end < 0 ? 0 : text.indexOf(quote);
+  return end <= 0 || (quoted >= 0 && quoted < end) ? -1 : end;
+}
+
+/** Rows of cells from a position on, blank lines left out. Null when they are not plain. */
+export function plainRows(
+  text: string,
+  from: number,
+  { delimiter, quote }: CsvOptions,
+): string[][] | null {
   const rows: string[][] = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = from; at < text.length; ) {
     if (isLineEnd(text, at)) {
       at += 1;
       continue;

@@ -74,40 +74,41 @@ class MemberSlot implements Slot {
   }
 }
 
-function addSlotsOf(document: JsonObject, path: readonly string[], found: Slot[]): void {
-  const name = path.at(-1) ?? '';
-  let places: { readonly value: Json; readonly pointer: string }[] = [
-    { value: document, pointer: '' },
-  ];
-  for (const part of path.slice(0, -1)) {
-    places = places.flatMap(({ value, pointer }) =>
-      children(value, part).map(([child, inner]) => ({
-        value: inner,
-        pointer: pointerTo(pointer, child),
-      })),
-    );
+/** Every record comes by here for every rule: nothing is made for what is not there. */
+function addSlotsOf(
+  value: Json,
+  path: readonly string[],
+  found: Slot[],
+  above = '',
+  depth = 0,
+): void {
+  if (typeof value !== 'object' || value === null) {
+    return;
   }
-  for (const { value, pointer } of places) {
-    if (isObject(value) && Object.hasOwn(value, name)) {
-      found.push(new MemberSlot(value, name, pointer));
+  const part = path[depth] ?? '';
+  if (depth === path.length - 1) {
+    if (isObject(value) && Object.hasOwn(value, part)) {
+      found.push(new MemberSlot(value, part, above));
+    }
+  } else if (part !== '*') {
+    const inner = Object.hasOwn(value, part) ? (value as JsonObject)[part] : undefined;
+    if (inner !== undefined) {
+      addSlotsOf(inner, path, found, pointerTo(above, part), depth + 1);
+    }
+  } else {
+    for (const [name, inner] of Object.entries(value) as [string, Json][]) {
+      addSlotsOf(inner, path, found, pointerTo(above, name), depth + 1);
     }
   }
-}
-
-function children(value: Json, part: string): readonly (readonly [string, Json])[] {
-  if (typeof value !== 'object' || value === null) {
-    return [];
-  }
-  const entries = Object.entries(value);
-  return part === '*' ? entries : entries.filter(([name]) => name === part);
 }
 
 function addSlots(value: Json[] | JsonObject, above: string, found: Slot[]): void {
   const holder = Array.isArray(value) ? null : value;
-  for (const [name, inner] of Object.entries(value) as [string, Json][]) {
+  for (const name of Object.keys(value)) {
     if (holder !== null) {
       found.push(new MemberSlot(holder, name, above));
     }
+    const inner = (value as JsonObject)[name];
     if (typeof inner === 'object' && inner !== null) {
       addSlots(inner, pointerTo(above, name), found);
     }
@@ -115,7 +116,8 @@ function addSlots(value: Json[] | JsonObject, above: string, found: Slot[]): voi
 }
 
 export function pointerTo(pointer: string, name: string): string {
-  return `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  const escaped = /[~/]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name;
+  return `${pointer}/${escaped}`;
 }
 
 /** Replaces each value that is there and not null by what `change` makes of it. */
@@ -135,16 +137,24 @@ export function changeValues(
 
 /** Writes a new member beside another one. @throws RefusedError MEMBER_EXISTS */
 export function writeBeside(slot: Slot, suffix: string, value: Json): void {
-  writeNew(slot.holder, `${slot.name}${suffix}`, value, slot.pointer);
+  const name = `${slot.name}${suffix}`;
+  if (Object.hasOwn(slot.holder, name)) {
+    throw existing(name, slot.pointer);
+  }
+  slot.holder[name] = value;
 }
 
 /** @throws RefusedError MEMBER_EXISTS */
 export function writeNew(holder: JsonObject, name: string, value: Json, pointer = ''): void {
   if (Object.hasOwn(holder, name)) {
-    const sentence = `The member "${name}" is there already.`;
-    throw new RefusedError('MEMBER_EXISTS', sentence, pointer);
+    throw existing(name, pointer);
   }
   holder[name] = value;
+}
+
+function existing(name: string, pointer: string): RefusedError {
+  const sentence = `The member "${name}" is there already.`;
+  return new RefusedError('MEMBER_EXISTS', sentence, pointer);
 }
 
 /** @throws RefusedError TYPE_WRONG unless the value is a text */

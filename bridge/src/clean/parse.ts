@@ -1,6 +1,6 @@
 /** The documents that a raw record's bytes hold. */
-import { type CsvRow, createCsvRows } from './csv.ts';
-import { plainRows } from './csv-plain.ts';
+import { type CsvOptions, type CsvRow, createCsvRows } from './csv.ts';
+import { plainLineEnd, plainRows, plainText } from './csv-plain.ts';
 import { epcisOfXml } from './epcis-xml.ts';
 import { checkValues, isObject, type Json, type JsonObject, readJson } from './json.ts';
 import { RefusedError } from './refusal.ts';
@@ -71,21 +71,22 @@ function parseRows(bytes: Uint8Array, format: Format): JsonObject[] {
   return plainDocuments(bytes, format) ?? parseAnyRows(bytes, format);
 }
 
-/** Lines that name columns, as they were found right before; most records have the same one. */
+/** Lines that name columns, by their text; most records have the same one. */
 const knownColumns = new Map<string, readonly string[]>();
 const KNOWN_COLUMNS_MAX = 64;
 
 /** Null when a row, or the line of the columns, is not as plain as most are. */
 function plainDocuments(bytes: Uint8Array, format: Format): JsonObject[] | null {
-  const rows = plainRows(bytes, csvOptions(format));
-  const [first, ...others] = rows ?? [];
-  if (rows === null || first === undefined || rows.length > DOCUMENTS_MAX) {
+  const text = plainText(bytes);
+  const named = text === null ? null : namedColumns(text, format);
+  const rows = named === null || text === null ? null : plainRows(text, named.end, named.options);
+  if (named === null || rows === null || rows.length > DOCUMENTS_MAX) {
     return null;
   }
-  const columns = format.columns ?? columnsOf(first);
+  const { columns } = named;
   const documents: JsonObject[] = [];
-  for (const cells of format.columns === undefined ? others : rows) {
-    if (columns === null || cells.length !== columns.length) {
+  for (const cells of rows) {
+    if (cells.length !== columns.length) {
       return null;
     }
     const document: JsonObject = {};
@@ -94,17 +95,34 @@ function plainDocuments(bytes: Uint8Array, format: Format): JsonObject[] | null 
     }
     documents.push(document);
   }
-  return columns === null ? null : documents;
+  return documents;
+}
+
+/** The columns, and where the rows begin; null when the line that names them is not plain. */
+function namedColumns(text: string, format: Format) {
+  const options = csvOptions(format);
+  if (format.columns !== undefined) {
+    return { columns: format.columns, end: 0, options };
+  }
+  const end = plainLineEnd(text, options);
+  const columns = end < 0 ? null : columnsOf(text.slice(0, end), options);
+  return columns === null ? null : { columns, end, options };
 }
 
 /** Null when the names are not to be used. */
-function columnsOf(cells: readonly string[]): readonly string[] | null {
-  const name = JSON.stringify(cells);
+function columnsOf(line: string, options: CsvOptions): readonly string[] | null {
+  const name = `${options.delimiter}\n${line}`;
   const known = knownColumns.get(name);
   if (known !== undefined) {
     return known;
   }
-  if (new Set(cells).size < cells.length || cells.includes('') || cells.includes('__proto__')) {
+  const [cells, ...others] = plainRows(line, 0, options) ?? [];
+  const isUsable =
+    cells !== undefined &&
+    others.length === 0 &&
+    new Set(cells).size === cells.length &&
+    !(cells.includes('') || cells.includes('__proto__'));
+  if (!isUsable) {
     return null;
   }
   if (knownColumns.size >= KNOWN_COLUMNS_MAX) {

@@ -4,6 +4,7 @@
  *
  * Month names are English, and no clock, locale or zone of the machine takes part.
  */
+import { utcInstant } from '@shuttle/chaincode/epcis/event';
 import { DateTime, FixedOffsetZone, IANAZone, type Zone } from 'luxon';
 import { type Json, shown } from '../json.ts';
 import {
@@ -239,7 +240,25 @@ function momentOf(moment: DateTime<true> | null): Found | null {
 const ISO_DATE = /^\d{4}-\d\d-\d\d$/;
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(Z|[+-]\d\d(?::?\d\d)?)?$/;
 
+/** An instant as most programs write it, which the calendar alone can read. */
+const PLAIN = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?(Z|[+-](?:0\d|1[0-3]):[0-5]\d)$/;
+
+/** Null for what is not plain; every record's times come by here. */
+export function plainInstant(text: string): Found | null {
+  const offset = PLAIN.exec(text)?.[1];
+  const instant = offset === undefined ? null : utcInstant(text);
+  if (offset === undefined || instant === null) {
+    return null;
+  }
+  return { text: instant, offset: /^Z|00:00$/.test(offset) ? '+00:00' : offset };
+}
+
 function isoReader(zone: Zone | null): Reader {
+  const readAny = anyIsoReader(zone);
+  return (text) => plainInstant(text) ?? readAny(text);
+}
+
+function anyIsoReader(zone: Zone | null): Reader {
   return (text) => {
     if (ISO_DATE.test(text)) {
       return DateTime.fromISO(text, { zone: 'UTC' }).isValid ? { text, offset: null } : null;
