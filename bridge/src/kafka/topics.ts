@@ -233,20 +233,38 @@ export async function ensureSourceTopics(
   await ensureTopics(client, deadLetterSpecs(await ensureTopics(client, sourceTopicSpecs(topics))));
 }
 
-/** The raw topic, its dead letters, and the cleaned topic: as wide, and with the raw timestamps. */
+/** By which brokers take records away, by their timestamps and in all. */
+const RETENTION = ['retention.ms', 'retention.bytes'];
+
+/** What a topic keeps, another one with the same timestamps has to keep as well. */
+function retentionOf(known: ReadonlyMap<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    RETENTION.flatMap((name) => {
+      const value = known.get(name);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+/**
+ * The raw topic, its dead letters, and the cleaned topic: as wide, with the raw timestamps, and kept
+ * for as long; by a shorter retention old records would be gone before they are on the ledger.
+ */
 export async function ensureCleanTopics(
   client: KafkaClient,
   { from, to }: { readonly from: string; readonly to: string },
 ): Promise<void> {
   const sources = await ensureTopics(client, sourceTopicSpecs([from]));
-  const { partitions = BROKER_DEFAULT, settings } = sources.get(from) ?? {};
+  const { partitions = BROKER_DEFAULT, settings = new Map<string, string>() } =
+    sources.get(from) ?? {};
   const keepsTime = { 'message.timestamp.type': 'CreateTime' };
   const cleaned: TopicSpec = {
     name: to,
     partitions,
     settings: {
       ...keepsTime,
-      ...anyTimestamp(settings ?? new Map()),
+      ...anyTimestamp(settings),
+      ...retentionOf(settings),
       'max.message.bytes': String(DOCUMENT_BYTES_MAX + COPY_MARGIN_BYTES),
     },
     required: { settings: keepsTime },

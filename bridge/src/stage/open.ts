@@ -22,7 +22,7 @@ export function beginningOf(
     if (!isGroupKnown && isTargetWritten && !acceptLostPosition) {
       throw new ShuttleError(
         'POSITION_LOST',
-        `The group has no position in ${topic}, although records were cleaned before.`,
+        `The group has no position in ${topic}, although there are records in the cleaned topic.`,
         { at: { topic, partition } },
       );
     }

@@ -6,6 +6,7 @@ import { ShuttleError } from '../../../bridge/src/errors.ts';
 import { cleanTransactionalId, createCleanSink } from '../../../bridge/src/kafka/clean-sink.ts';
 import { createReader, type PartitionReader } from '../../../bridge/src/kafka/reader.ts';
 import { scan } from '../../../bridge/src/kafka/scan.ts';
+import { readTopicFacts } from '../../../bridge/src/kafka/topic-facts.ts';
 import { ensureCleanTopics } from '../../../bridge/src/kafka/topics.ts';
 import { createTransactions } from '../../../bridge/src/kafka/transactions.ts';
 import type { CleanedRecord, CleanStep } from '../../../bridge/src/ports.ts';
@@ -54,7 +55,9 @@ interface Topics {
 }
 
 async function topics(partitions: number): Promise<Topics> {
-  const from = await broker.topic(partitions);
+  // The records are of 2023: a broker that keeps a week takes them away as soon as it looks.
+  const forEver = { 'retention.ms': '-1' };
+  const from = await broker.topic(partitions, forEver);
   const to = `${from}.cleaned`;
   await ensureCleanTopics(broker.client(), { from, to });
   return { from, to };
@@ -215,6 +218,15 @@ describe('shuttle clean --until-end', () => {
     },
     MINUTE,
   );
+});
+
+describe('the cleaned topic', () => {
+  it('that Shuttle creates keeps records for as long as the raw one, whatever their time', async () => {
+    const { to } = await topics(1);
+    const facts = await readTopicFacts(broker.client(), [to]);
+    expect(facts.get(to)?.settings.get('retention.ms')).toBe('-1');
+    expect(facts.get(to)?.settings.get('message.timestamp.type')).toBe('CreateTime');
+  });
 });
 
 describe('two instances of shuttle clean', () => {
