@@ -18,6 +18,7 @@ const RULES = 'preset:epcis';
 const PARTITIONS = 4;
 const LOCAL_BROKER = 'localhost:9092';
 const REASON_WIDTH = 100;
+const ITEM_EVENTS = '6';
 /** The place whose last version is shown: it is not deleted in the end. */
 const SHOWN_PLACE_KEPT = placeKey(CENTRE);
 
@@ -155,16 +156,14 @@ async function showDocuments({ command }: Stage): Promise<void> {
 
 async function showTrace(stage: Stage, { lot, item }: Sending): Promise<void> {
   const { command } = stage;
-  if (lot === null) {
+  if (lot === null || item === null) {
     return;
   }
-  heading('Where things have been, and what they are made of');
+  heading('Where a case has been, what is in it, and what it went into');
   await pipeline(stage, ['index']);
-  if (item !== null) {
-    await runCommand('shuttle', ['item', item], command);
-  }
-  await runCommand('shuttle', ['trace', lot], command);
-  heading('A recall: everything that holds the lot, and where it was seen last');
+  await runCommand('shuttle', ['item', item, '--limit', ITEM_EVENTS], command);
+  await runCommand('shuttle', ['trace', item], command);
+  heading('A recall: what held the lot of yoghurt in that case, and where it was seen');
   await runCommand('shuttle', ['recall', lot], command);
 }
 
@@ -235,6 +234,8 @@ function showWhatNext({ command }: Stage): void {
   table([
     ['npx shuttle status', 'watermarks, lag, last block'],
     ['npx shuttle list location/', 'the places, as they are now'],
+    ["npx shuttle trace '(01)…(21)…'", 'any item of the recall, in any spelling'],
+    ['npx shuttle dead-letters list', 'what was refused, and why'],
     ['npx shuttle tail changes', 'the newest versions on Kafka'],
     ['npx shuttle set hello \'{"a":1}\'', 'write a document yourself'],
     ['npx shuttle run', 'both pipelines, until Ctrl-C'],
