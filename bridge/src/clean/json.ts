@@ -146,9 +146,6 @@ function checkName(quoted: string, names: Set<string> | null | undefined): void 
 }
 
 function checkNumber(token: string): void {
-  if (token.length < 16 && !/[eE]/.test(token)) {
-    return;
-  }
   if (!isExact(token)) {
     const sentence = `The number ${shown(token)} has more digits than can be kept.`;
     throw new RefusedError('NUMBER_INEXACT', sentence);
@@ -157,6 +154,10 @@ function checkNumber(token: string): void {
 
 /** Whether the text of a number and the number that JavaScript makes of it are the same. */
 export function isExact(token: string): boolean {
+  // So few digits are always kept.
+  if (token.length < 16 && !/[eE]/.test(token)) {
+    return true;
+  }
   if (token.length > NUMBER_LENGTH_MAX) {
     return false;
   }

@@ -60,12 +60,14 @@ function holdersOf(parent: readonly string[], names: readonly string[]) {
 /** All at once, so that two members may change names; the order of members stays. */
 function renamedCopy(holder: JsonObject, names: ReadonlyMap<string, string>): JsonObject {
   const made: JsonObject = {};
-  for (const [name, value] of Object.entries(holder)) {
-    const now = names.get(name) ?? name;
-    if (Object.hasOwn(made, now)) {
-      throw new RefusedError('MEMBER_EXISTS', `Two members would be "${now}".`);
-    }
-    made[now] = value;
+  const before = Object.keys(holder);
+  for (const name of before) {
+    made[names.get(name) ?? name] = holder[name] ?? null;
+  }
+  if (Object.keys(made).length < before.length) {
+    const after = before.map((name) => names.get(name) ?? name);
+    const twice = after.find((name, index) => after.indexOf(name) < index);
+    throw new RefusedError('MEMBER_EXISTS', `Two members would be "${twice}".`);
   }
   return made;
 }
