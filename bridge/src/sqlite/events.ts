@@ -21,6 +21,10 @@ const END_OF_TIME = '~';
 const OF_THING = 'ai = ? AND key = ? AND qualifier_ai = ? AND qualifier = ?';
 
 export function createEvents(file: string, database: Database): EventStore {
+  // Nearly all questions are for the first entries of a thing, of any time.
+  const firstEntries = database.prepare(
+    `SELECT time, role, event FROM entries WHERE ${OF_THING} ORDER BY time, role, event LIMIT ?`,
+  );
   const entries = database.prepare(
     `SELECT time, role, event FROM entries WHERE ${OF_THING} AND time >= ? AND time <= ? ` +
       'AND (time, role, event) > (?, ?, ?) ORDER BY time, role, event LIMIT ?',
@@ -38,9 +42,13 @@ export function createEvents(file: string, database: Database): EventStore {
     entries: (thing: Thing, { from, until, after, limit }: EntryQuery): readonly Entry[] =>
       named(file, () => {
         const { ai, key, qualifierAi, qualifier } = thing;
+        const of = [ai, key, qualifierAi, qualifier];
+        const isFirst = from === null && until === null && after === null;
         const bounds = [from ?? '', until ?? END_OF_TIME];
         const behind = [after?.time ?? '', after?.role ?? '', Buffer.from(after?.eventKey ?? '')];
-        const rows = entries.all([ai, key, qualifierAi, qualifier, ...bounds, ...behind, limit]);
+        const rows = isFirst
+          ? firstEntries.all([...of, limit])
+          : entries.all([...of, ...bounds, ...behind, limit]);
         return (rows as EntryRow[]).map(({ time, role, event }) => {
           return { time, role, eventKey: Buffer.from(event).toString('utf8') };
         });

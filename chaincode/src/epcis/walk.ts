@@ -451,6 +451,9 @@ function lotsBy(
   id: string,
   isDown: boolean,
 ): readonly LotMember[] {
+  if (event.lots.length === 0) {
+    return [];
+  }
   let lots = lotsByName.get(event);
   if (lots === undefined) {
     lots = new Map<string, LotMember[]>();
