@@ -247,8 +247,8 @@ function retentionOf(known: ReadonlyMap<string, string>): Record<string, string>
 }
 
 /**
- * The raw topic, its dead letters, and the cleaned topic: as wide, with the raw timestamps, and kept
- * for as long; by a shorter retention old records would be gone before they are on the ledger.
+ * The raw topic, its dead letters, and the cleaned topic: as wide, with the raw timestamps, and
+ * kept for as long. By a shorter retention old records would be gone before they are ingested.
  */
 export async function ensureCleanTopics(
   client: KafkaClient,
