@@ -1,6 +1,6 @@
 /**
- * The cleaning alone, on a broker of its own: node bench/dist/clean-process.js [--rows N]
- * [--events N] [--node-option X]
+ * The cleaning alone, on a broker of its own: npm run bench:clean -- [--rows N] [--events N]
+ * [--node-option X]
  */
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,8 +11,8 @@ import { measureClean } from './clean.ts';
 
 const { values: args } = parseArgs({
   options: {
-    rows: { type: 'string', default: '60000' },
-    events: { type: 'string', default: '60000' },
+    rows: { type: 'string', default: '100000' },
+    events: { type: 'string', default: '100000' },
     'port-offset': { type: 'string', default: '21500' },
     'node-option': { type: 'string', multiple: true, default: [] },
   },

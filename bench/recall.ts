@@ -9,6 +9,7 @@ import { openDatabase } from '@shuttle/bridge/dist/sqlite/database.js';
 import { openReadModel } from '@shuttle/bridge/dist/sqlite/reader.js';
 import { createWriter, epcisEntries } from '@shuttle/bridge/dist/sqlite/writer.js';
 import { recall, trace } from '@shuttle/chaincode/epcis/questions';
+import { median } from './world.ts';
 
 const CASES = 10_000;
 const PALLETS = 200;
@@ -86,9 +87,6 @@ async function measured<T>(work: () => Promise<T>): Promise<readonly [ms: number
   const answer = await work();
   return [performance.now() - startMs, answer];
 }
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 const folder = await mkdtemp(join(tmpdir(), 'shuttle-bench-'));
 try {

@@ -129,3 +129,7 @@ export async function sideBySide(width: number, work: () => Promise<boolean>): P
 export function seconds(fromMs: number, toMs: number = performance.now()): number {
   return Math.max(toMs - fromMs, 1) / 1_000;
 }
+
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}

@@ -202,9 +202,12 @@ async function runSteps(
       const before = onTrace === undefined ? null : copy(one);
       const result = run(one, raw);
       const made: StepResult = result instanceof Promise ? await result : (result as StepResult);
-      const after = Array.isArray(made) ? (made as JsonObject[]) : [made as JsonObject];
-      onTrace?.({ rule, kind, before, after: after.map(copy) });
-      next.push(...after);
+      if (Array.isArray(made)) {
+        next.push(...(made as JsonObject[]));
+      } else {
+        next.push(made as JsonObject);
+      }
+      onTrace?.({ rule, kind, before, after: [made as JsonObject].flat().map(copy) });
       checkCount(next.length);
     }
     documents = next;
@@ -219,7 +222,9 @@ async function finish(
   place: Place,
 ): Promise<CleanedDocument> {
   place.rule = 'key';
-  const key = findKey === null ? raw.key : keyBytes(await findKey(document, raw));
+  const found = findKey?.(document, raw) ?? null;
+  const text = found instanceof Promise ? await found : found;
+  const key = text === null ? raw.key : keyBytes(text);
   if (key === null) {
     const sentence = 'The rules name no key, and the record has none.';
     throw new RefusedError('KEY_MISSING', sentence);

@@ -44,7 +44,7 @@ export function decimalText({ digits, scale }: Decimal): string {
 }
 
 function raised({ digits, scale }: Decimal, to: number): bigint {
-  return digits * 10n ** BigInt(to - scale);
+  return to === scale || digits === 0n ? digits : digits * 10n ** BigInt(to - scale);
 }
 
 /** With the least scale that is not negative. */

@@ -81,20 +81,22 @@ const OTHER_SCHEMES = new Set(['gid', 'usdod', 'adi', 'bic', 'imovn']);
 /** In a pattern: whatever the last part is. */
 const ANY = '*';
 
+const URN = /^urn:epc:([^:]*):([^:]*):(.*)$/is;
+
 /** The thing of an EPC URN; undefined for schemes without a key of GS1. */
 export function urnThing(text: string): Gs1Thing | RefusedIdentifier | undefined {
-  const [, kind = '', scheme = '', rest = ''] = /^urn:epc:([^:]*):([^:]*):(.*)$/is.exec(text) ?? [];
+  const [, kindName = '', scheme = '', rest = ''] = URN.exec(text) ?? [];
   const name = scheme.toLowerCase();
+  const kind = kindName.toLowerCase();
   if (OTHER_SCHEMES.has(name)) {
     return undefined;
   }
   const known = SCHEMES.get(name);
-  const lot = name === 'lgtin';
-  const kinds = lot ? ['class', 'idpat'] : ['id', 'idpat'];
-  if (known === undefined || !kinds.includes(kind.toLowerCase())) {
+  const isKind = kind === 'idpat' || kind === (name === 'lgtin' ? 'class' : 'id');
+  if (known === undefined || !isKind) {
     return refused('FORM', `"${clipped(text)}" is not an EPC URN of a kind that is known.`);
   }
-  return schemeThing(known, name, kind.toLowerCase() === 'idpat', rest);
+  return schemeThing(known, name, kind === 'idpat', rest);
 }
 
 function schemeThing(
@@ -110,11 +112,12 @@ function schemeThing(
   if (found === null) {
     return refused('FORM', `${name}:${clipped(text)} does not have the parts of ${name}.`);
   }
-  const decodedParts = found.slice(1).map(percentDecoded);
-  if (decodedParts.includes(undefined)) {
+  const [, ...parts] = found;
+  const decoded = text.includes('%') ? parts.map(percentDecoded) : parts;
+  if (decoded.includes(undefined)) {
     return refused('VALUE', `${name}:${clipped(text)} has a % that escapes nothing.`);
   }
-  const [prefix = '', reference = '', ...rest] = decodedParts.map((part) => part ?? '');
+  const [prefix = '', reference = '', ...rest] = decoded as string[];
   const wrong = wrongPrefix(scheme, name, prefix, reference);
   return wrong ?? build(scheme, { prefix, reference, rest }, name, pattern);
 }

@@ -81,25 +81,34 @@ const QUANTITY_LISTS = [
 ];
 
 /** Section 7.3.3.3: a unit belongs to a quantity, and a quantity of things is not negative. */
-function* quantityFindings(event: Event): Generator<Finding> {
-  for (const name of QUANTITY_LISTS) {
-    const list = event[name];
-    for (const [n, element] of (Array.isArray(list) ? list : []).entries()) {
-      const { quantity, uom } = Object(element) as { quantity?: unknown; uom?: unknown };
-      if (uom !== undefined && quantity === undefined) {
-        yield at(`/${name}/${n}/uom`, 'There is a unit, but no quantity.');
-      }
-      if (typeof quantity === 'number' && quantity < 0) {
-        yield at(`/${name}/${n}/quantity`, `A quantity cannot be negative, but is ${quantity}.`);
-      }
+function* quantityFindings(name: string, list: readonly unknown[]): Generator<Finding> {
+  for (const [n, element] of list.entries()) {
+    const { quantity, uom } = Object(element) as { quantity?: unknown; uom?: unknown };
+    if (uom !== undefined && quantity === undefined) {
+      yield at(`/${name}/${n}/uom`, 'There is a unit, but no quantity.');
+    }
+    if (typeof quantity === 'number' && quantity < 0) {
+      yield at(`/${name}/${n}/quantity`, `A quantity cannot be negative, but is ${quantity}.`);
     }
   }
 }
 
 /** What is wrong with an event of a standard type beyond its schema. */
 export function ruleFindings(type: EventType, event: Event): Finding[] {
-  const own = RULES[type].map((rule) => rule(event)).filter((finding) => finding !== null);
-  return [...own, ...quantityFindings(event)];
+  const findings: Finding[] = [];
+  for (const rule of RULES[type]) {
+    const finding = rule(event);
+    if (finding !== null) {
+      findings.push(finding);
+    }
+  }
+  for (const name of QUANTITY_LISTS) {
+    const list = event[name];
+    if (Array.isArray(list)) {
+      findings.push(...quantityFindings(name, list));
+    }
+  }
+  return findings;
 }
 
 const INSTANT = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:Z|[+-](\d\d):(\d\d))$/;
@@ -110,10 +119,17 @@ export function isInstant(text: string): boolean {
   if (found === null) {
     return false;
   }
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, hours = 0, minutes = 0] =
-    found.slice(1).map((part) => Number(part ?? 0));
-  const days = new Date(Date.UTC(2000 + (year % 400), month, 0)).getUTCDate();
-  const date = month >= 1 && month <= 12 && day >= 1 && day <= days;
-  const time = hour <= 23 && minute <= 59 && second <= 59;
-  return date && time && minutes <= 59 && hours * 60 + minutes <= 14 * 60;
+  const [, year, month, day, hour, minute, second, hours = 0, minutes = 0] = found;
+  const days = daysIn(Number(year), Number(month));
+  const date = Number(day) >= 1 && Number(day) <= days;
+  const time = Number(hour) <= 23 && Number(minute) <= 59 && Number(second) <= 59;
+  return date && time && Number(minutes) <= 59 && Number(hours) * 60 + Number(minutes) <= 14 * 60;
+}
+
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** 0 for a month that there is not. */
+function daysIn(year: number, month: number): number {
+  const isLeap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
+  return month === 2 && isLeap ? 29 : (DAYS[month - 1] ?? 0);
 }

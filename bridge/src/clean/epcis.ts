@@ -3,7 +3,7 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import { EPCIS_FINDINGS_MAX, EPCIS_VALUES_MAX } from '../limits.ts';
 import { similarName } from '../similar.ts';
 import { type Event, type Finding, isInstant, ruleFindings } from './epcis-rules.ts';
-import { type DefinitionName, EPCIS_SCHEMA, EVENT_TYPES, type EventType } from './epcis-schema.ts';
+import { type DefinitionName, EPCIS_SCHEMA, EVENT_TYPES } from './epcis-schema.ts';
 import { clipped } from './gs1-keys.ts';
 import { canonicalTerm, canonicalUnit, type Term, type VocabularyName } from './vocabulary.ts';
 
@@ -101,27 +101,28 @@ function* oneEventFindings(
     return;
   }
   const all = [...contexts, event['@context']];
-  const found = [
-    ...schemaFindings(known ?? 'ExtendedEvent', event, path, all),
-    ...(known === undefined ? [] : beyondSchema(known, event, path)),
-  ];
+  const found = schemaFindings(known ?? 'ExtendedEvent', event, path, all);
+  for (const finding of known === undefined ? [] : ruleFindings(known, event)) {
+    found.push({ ...finding, path: path + finding.path });
+  }
   yield* found.sort((one, other) => depth(other.path) - depth(one.path));
-}
-
-function beyondSchema(type: EventType, event: Event, path: string): Finding[] {
-  return ruleFindings(type, event).map((finding) => ({ ...finding, path: path + finding.path }));
 }
 
 const depth = (path: string): number => path.split('/').length;
 
 let compiled: Ajv2020 | undefined;
+const validators = new Map<DefinitionName, ValidateFunction>();
 
 /** Compiled at first use, since most commands never need it. */
 function validatorOf(name: DefinitionName): ValidateFunction {
   compiled ??= compile();
-  const found = compiled.getSchema(`${EPCIS_SCHEMA.$id}#/$defs/${name}`);
+  let found = validators.get(name);
   if (found === undefined) {
-    throw new Error(`The schema has no definition ${name}.`);
+    found = compiled.getSchema(`${EPCIS_SCHEMA.$id}#/$defs/${name}`);
+    if (found === undefined) {
+      throw new Error(`The schema has no definition ${name}.`);
+    }
+    validators.set(name, found);
   }
   return found;
 }
@@ -152,8 +153,8 @@ function schemaFindings(
   path: string,
   contexts: readonly unknown[],
 ): Finding[] {
-  const { epcisBody: _, ...counted } = Object(value) as Record<string, unknown>;
-  if (countUpTo(EPCIS_VALUES_MAX, counted) >= EPCIS_VALUES_MAX) {
+  // The events of a document are counted one by one.
+  if (countUpTo(EPCIS_VALUES_MAX, value, 'epcisBody') >= EPCIS_VALUES_MAX) {
     const sentence = `This has more than ${EPCIS_VALUES_MAX} values, which no ledger entry holds.`;
     return [{ path, sentence }];
   }
@@ -170,14 +171,17 @@ function schemaFindings(
 /** Deeper than this nothing is checked, only in extensions. */
 const DEPTH_MAX = 8;
 
-/** How many values there are inside, counted no further than to `most`. */
-function countUpTo(most: number, value: unknown, level = 0): number {
+/** How many values there are inside, one member left out, counted no further than to `most`. */
+function countUpTo(most: number, value: unknown, except?: string, level = 0): number {
   if (typeof value !== 'object' || value === null || level > DEPTH_MAX) {
     return 0;
   }
   let count = 0;
-  for (const inner of Object.values(value)) {
-    count += 1 + countUpTo(most - count, inner, level + 1);
+  for (const name of Object.keys(value)) {
+    if (name !== except) {
+      const inner = (value as Readonly<Record<string, unknown>>)[name];
+      count += 1 + countUpTo(most - count, inner, undefined, level + 1);
+    }
     if (count >= most) {
       break;
     }

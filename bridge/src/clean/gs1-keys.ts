@@ -121,7 +121,7 @@ const QUALIFIERS: ReadonlyMap<string, { readonly name: string; readonly pattern:
 /** EPC Tag Data Standard, section 6.3.3: this extension says that there is none. */
 const NO_EXTENSION = '0';
 
-const GTIN_LENGTHS = [8, 12, 13, 14];
+const GTIN_SHORTER = [8, 12, 13];
 const GTIN_LENGTH = 14;
 
 function companyOwn(most: number): Pick<KeyKind, 'pattern' | 'shape'> {
@@ -191,14 +191,14 @@ export function thingOf(
       return refused('CHECK_DIGIT', text);
     }
   }
-  const wrong = wrongQualifier(ai, `${kind.name} ${key}`, qualifiers);
+  const wrong = wrongQualifier(ai, kind, key, qualifiers);
   return wrong ?? { ai, key, ...identityOf(kind, qualifiers) };
 }
 
 /** GTINs of 8, 12 and 13 digits are GTINs of 14 with zeros before them. */
 function padded(ai: string, value: string): string {
-  const short = ai === '01' && GTIN_LENGTHS.includes(value.length) && /^\d+$/.test(value);
-  return short ? value.padStart(GTIN_LENGTH, '0') : value;
+  const isShort = ai === '01' && GTIN_SHORTER.includes(value.length) && /^\d+$/.test(value);
+  return isShort ? value.padStart(GTIN_LENGTH, '0') : value;
 }
 
 function wrongShape(ai: string, kind: KeyKind, value: string): string {
@@ -212,22 +212,22 @@ function wrongShape(ai: string, kind: KeyKind, value: string): string {
 
 function wrongQualifier(
   ai: string,
-  name: string,
+  kind: KeyKind,
+  key: string,
   qualifiers: readonly Qualifier[],
 ): RefusedIdentifier | undefined {
-  const seen = new Map<string, string>();
-  for (const { ai: qualifierAi, value } of qualifiers) {
+  for (const [index, { ai: qualifierAi, value }] of qualifiers.entries()) {
     const known = QUALIFIERS.get(qualifierAi);
     if (known === undefined || !isQualifierOf(ai, qualifierAi)) {
-      return refused('QUALIFIER', `${name} has no (${qualifierAi}).`);
+      return refused('QUALIFIER', `${kind.name} ${key} has no (${qualifierAi}).`);
     }
     if (!known.pattern.test(value)) {
       return refused('VALUE', `"${clipped(value)}" is no ${known.name} (${qualifierAi}).`);
     }
-    if ((seen.get(qualifierAi) ?? value) !== value) {
+    const first = qualifiers.find((other) => other.ai === qualifierAi)?.value;
+    if (index > 0 && first !== value) {
       return refused('QUALIFIER', `The text has two different values of (${qualifierAi}).`);
     }
-    seen.set(qualifierAi, value);
   }
   return undefined;
 }
@@ -236,11 +236,20 @@ function identityOf(
   kind: KeyKind,
   qualifiers: readonly Qualifier[],
 ): Pick<Gs1Thing, 'qualifier' | 'further'> {
-  const told = kind.qualifiers.flatMap((ai) => {
+  let exact: Qualifier | null = null;
+  const further: Qualifier[] = [];
+  for (const ai of qualifiers.length === 0 ? [] : kind.qualifiers) {
     const found = qualifiers.find((qualifier) => qualifier.ai === ai);
-    return found === undefined || (ai === '254' && found.value === NO_EXTENSION) ? [] : [found];
-  });
-  return { qualifier: told[0] ?? null, further: told.slice(1) };
+    if (found === undefined || (ai === '254' && found.value === NO_EXTENSION)) {
+      continue;
+    }
+    if (exact === null) {
+      exact = found;
+    } else {
+      further.push(found);
+    }
+  }
+  return { qualifier: exact, further };
 }
 
 /** Undefined for what is not percent-encoded UTF-8. */

@@ -82,34 +82,55 @@ function valuesIn(text: string): number {
   return values;
 }
 
-const TOKEN = /["{}[\]]|-?\d[\d.eE+-]*/g;
+/** The characters that the passing of tokens looks at. */
+const QUOTE = 0x22;
+const MINUS = 0x2d;
+const DIGITS = { first: 0x30, last: 0x39 };
+const COLON = 0x3a;
+const OPENING = { list: 0x5b, object: 0x7b };
+const CLOSING = { list: 0x5d, object: 0x7d };
 
+/** Objects (by the names of their members) and lists (null) that are open. */
+type Open = (Set<string> | null)[];
+
+/** Every text comes by here once it is known to be JSON: one pass, and nothing made but names. */
 function checkTokens(text: string): void {
-  const open: (Set<string> | null)[] = [];
-  TOKEN.lastIndex = 0;
-  for (let match = TOKEN.exec(text); match !== null; match = TOKEN.exec(text)) {
-    const [token] = match;
-    if (token === '{' || token === '[') {
-      open.push(token === '{' ? new Set() : null);
-      checkDepth(open.length);
-    } else if (token === '}' || token === ']') {
-      open.pop();
-    } else if (token === '"') {
-      TOKEN.lastIndex = checkString(text, match.index, open.at(-1));
+  const endOf = text.includes('\\') ? stringEnd : plainStringEnd;
+  const open: Open = [];
+  let at = 0;
+  while (at < text.length) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = checkString(text, at, endOf(text, at), open);
+    } else if (code === MINUS || (code >= DIGITS.first && code <= DIGITS.last)) {
+      at = checkNumber(text, at);
     } else {
-      checkNumber(token);
+      checkBracket(code, open);
+      at += 1;
     }
   }
 }
 
-/** Checks the string that starts at `at`, if it is a name. @returns the index behind it */
-function checkString(text: string, at: number, names: Set<string> | null | undefined): number {
-  const end = stringEnd(text, at);
+function checkBracket(code: number, open: Open): void {
+  if (code === OPENING.object || code === OPENING.list) {
+    open.push(code === OPENING.object ? new Set() : null);
+    checkDepth(open.length);
+  } else if (code === CLOSING.object || code === CLOSING.list) {
+    open.pop();
+  }
+}
+
+/** Checks the string between `at` and `end`, if it is a name. @returns the index behind it */
+function checkString(text: string, at: number, end: number, open: Open): number {
   if (isName(text, end)) {
-    checkName(text.slice(at, end), names);
+    const name = text.slice(at + 1, end - 1);
+    checkName(name.includes('\\') ? (JSON.parse(`"${name}"`) as string) : name, open.at(-1));
   }
   return end;
 }
+
+/** Where no string of the text has an escape. */
+const plainStringEnd = (text: string, at: number): number => text.indexOf('"', at + 1) + 1;
 
 /** The index behind the string that starts at `at`. */
 function stringEnd(text: string, at: number): number {
@@ -123,10 +144,12 @@ function stringEnd(text: string, at: number): number {
 /** Whether a colon follows, which only the names of members have behind them. */
 function isName(text: string, end: number): boolean {
   let at = end;
-  while (' \t\n\r'.includes(text[at] ?? '.')) {
-    at++;
+  let code = text.charCodeAt(at);
+  while (code === 0x20 || (code >= 0x09 && code <= 0x0d)) {
+    at += 1;
+    code = text.charCodeAt(at);
   }
-  return text[at] === ':';
+  return code === COLON;
 }
 
 function checkDepth(depth: number): void {
@@ -136,8 +159,7 @@ function checkDepth(depth: number): void {
   }
 }
 
-function checkName(quoted: string, names: Set<string> | null | undefined): void {
-  const name = JSON.parse(quoted) as string;
+function checkName(name: string, names: Set<string> | null | undefined): void {
   if (names?.has(name) === true || name === '__proto__') {
     const why = name === '__proto__' ? 'has a name that no document may use' : 'stands twice';
     throw new RefusedError('JSON_AMBIGUOUS', `The member ${shown(name)} ${why}.`);
@@ -145,11 +167,17 @@ function checkName(quoted: string, names: Set<string> | null | undefined): void 
   names?.add(name);
 }
 
-function checkNumber(token: string): void {
+const NUMBER = /[\d.eE+-]+/y;
+
+/** Checks the number that starts at `at`. @returns the index behind it */
+function checkNumber(text: string, at: number): number {
+  NUMBER.lastIndex = at;
+  const [token] = NUMBER.exec(text) ?? [''];
   if (!isExact(token)) {
     const sentence = `The number ${shown(token)} has more digits than can be kept.`;
     throw new RefusedError('NUMBER_INEXACT', sentence);
   }
+  return at + token.length;
 }
 
 /** Whether the text of a number and the number that JavaScript makes of it are the same. */

@@ -158,10 +158,10 @@ function existing(name: string, pointer: string): RefusedError {
 }
 
 /** @throws RefusedError TYPE_WRONG unless the value is a text */
-export function textOf(value: Json, { pointer }: Slot): string {
+export function textOf(value: Json, slot: Slot): string {
   if (typeof value !== 'string') {
     const type = Array.isArray(value) ? 'list' : typeof value;
-    throw new RefusedError('TYPE_WRONG', `The value is a ${type}, not a text.`, pointer);
+    throw new RefusedError('TYPE_WRONG', `The value is a ${type}, not a text.`, slot.pointer);
   }
   return value;
 }

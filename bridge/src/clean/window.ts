@@ -61,10 +61,11 @@ export interface Window {
 export function createWindow({ records, remember, judge }: WindowStep): Window {
   const latest = new Map<string, Entry>();
   const entries = createQueue<Entry>();
+  const reach = BigInt(records);
   let last = -1n;
-  const evict = (offset: bigint) => {
+  const evict = (from: bigint) => {
     for (let first = entries.first(); first !== undefined; first = entries.first()) {
-      if (entries.size() <= records && first.offset >= offset - BigInt(records)) {
+      if (entries.size() <= records && first.offset >= from) {
         return;
       }
       entries.shift();
@@ -79,15 +80,17 @@ export function createWindow({ records, remember, judge }: WindowStep): Window {
         throw new Error(`Offset ${offset} does not come behind ${last}: windows go forward only.`);
       }
       last = offset;
-      evict(offset);
+      const from = offset - reach;
+      evict(from);
       return documents.map((document, item) => {
         const remembered = remember(document);
         const effect = judge(document, (name) => latest.get(name), remembered);
         if (remembered !== null) {
-          const entry = { ...remembered, offset, item };
-          latest.set(entry.name, entry);
+          const { name, value } = remembered;
+          const entry = { name, value, offset, item };
+          latest.set(name, entry);
           entries.push(entry);
-          evict(offset);
+          evict(from);
         }
         return effect;
       });

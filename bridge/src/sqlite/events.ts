@@ -4,11 +4,8 @@ import type { Entry, EntryQuery, EventStore } from '@shuttle/chaincode/epcis/sto
 import type { Thing, ThingPrefix } from '@shuttle/chaincode/epcis/things';
 import { type Database, named } from './database.ts';
 
-interface EntryRow {
-  readonly time: string;
-  readonly role: Role;
-  readonly event: Uint8Array;
-}
+/** Time, role and event key. */
+type EntryRow = readonly [time: string, role: Role, eventKey: string];
 
 interface ThingRow {
   readonly qualifier_ai: string;
@@ -20,14 +17,17 @@ const END_OF_TIME = '~';
 
 const OF_THING = 'ai = ? AND key = ? AND qualifier_ai = ? AND qualifier = ?';
 
+const ORDER = 'time, role, event';
+
 export function createEvents(file: string, database: Database): EventStore {
+  // One row with all of the entries takes half the time of a row for each.
+  const select = (behind: string) =>
+    `SELECT json_group_array(json_array(time, role, CAST(event AS TEXT)) ORDER BY ${ORDER}) ` +
+    `AS entries FROM (SELECT * FROM entries WHERE ${OF_THING} ${behind} ORDER BY ${ORDER} LIMIT ?)`;
   // Nearly all questions are for the first entries of a thing, of any time.
-  const firstEntries = database.prepare(
-    `SELECT time, role, event FROM entries WHERE ${OF_THING} ORDER BY time, role, event LIMIT ?`,
-  );
+  const firstEntries = database.prepare(select(''));
   const entries = database.prepare(
-    `SELECT time, role, event FROM entries WHERE ${OF_THING} AND time >= ? AND time <= ? ` +
-      'AND (time, role, event) > (?, ?, ?) ORDER BY time, role, event LIMIT ?',
+    select('AND time >= ? AND time <= ? AND (time, role, event) > (?, ?, ?)'),
   );
   const things = database.prepare(
     'SELECT DISTINCT qualifier_ai, qualifier FROM entries WHERE ai = ? AND key = ? ' +
@@ -46,12 +46,11 @@ export function createEvents(file: string, database: Database): EventStore {
         const isFirst = from === null && until === null && after === null;
         const bounds = [from ?? '', until ?? END_OF_TIME];
         const behind = [after?.time ?? '', after?.role ?? '', Buffer.from(after?.eventKey ?? '')];
-        const rows = isFirst
-          ? firstEntries.all([...of, limit])
-          : entries.all([...of, ...bounds, ...behind, limit]);
-        return (rows as EntryRow[]).map(({ time, role, event }) => {
-          return { time, role, eventKey: Buffer.from(event).toString('utf8') };
-        });
+        const row = isFirst
+          ? firstEntries.get([...of, limit])
+          : entries.get([...of, ...bounds, ...behind, limit]);
+        const rows = JSON.parse((row as { entries: string }).entries) as EntryRow[];
+        return rows.map(([time, role, eventKey]) => ({ time, role, eventKey }));
       }),
     things: ({ ai, key }: ThingPrefix, after: Thing | null, limit: number): readonly Thing[] =>
       named(file, () => {

@@ -6,8 +6,7 @@
  * from the events which of them is wrong, and a recall has to look into both.
  */
 import type { EpcisEvent, Named } from './event.ts';
-import { compare, type Fact, type Reader } from './store.ts';
-import { type Thing, thingOf, thingText } from './things.ts';
+import { compare, type Fact, type NamedThing, type Reader } from './store.ts';
 
 /** A moment in the order of events. */
 export interface Moment {
@@ -38,12 +37,14 @@ interface Open {
 /** Sums of decimal quantities differ from zero by rounding. */
 const QUANTITY_EPSILON = 1e-9;
 
+/** By the story of the container, and of the thing that was in some. */
 const holdingsOf = new WeakMap<readonly Fact[], ReadonlyMap<string, readonly Stay[]>>();
+const staysBy = new WeakMap<readonly Fact[], readonly Stay[]>();
 
 /** The stays of everything that was ever in a container, by child; in the order of their begin. */
 export async function holdings(
   reader: Reader,
-  container: Thing,
+  container: NamedThing,
 ): Promise<ReadonlyMap<string, readonly Stay[]>> {
   const story = await reader.story(container);
   let found = holdingsOf.get(story);
@@ -55,25 +56,31 @@ export async function holdings(
 }
 
 /** The containers that a thing was ever put into, each once, in the order of their first event. */
-export async function containersOf(reader: Reader, thing: Thing): Promise<readonly string[]> {
+function containersIn(story: readonly Fact[]): ReadonlySet<string> {
   const found = new Set<string>();
-  for (const { entry, event } of await reader.story(thing)) {
+  for (const { entry, event } of story) {
     const parent = entry.role === 'child' && isPacking(event) ? parentOf(event) : null;
     if (parent !== null) {
       found.add(parent);
     }
   }
-  return [...found];
+  return found;
 }
 
 /** All stays of a thing, in the order of their begin. */
-export async function staysOf(reader: Reader, thing: Thing): Promise<readonly Stay[]> {
-  const id = thingText(thing);
-  const stays: Stay[] = [];
-  for (const container of await containersOf(reader, thing)) {
-    stays.push(...((await holdings(reader, thingOf(container))).get(id) ?? []));
+export async function staysOf(reader: Reader, thing: NamedThing): Promise<readonly Stay[]> {
+  const story = await reader.story(thing);
+  const known = staysBy.get(story);
+  if (known !== undefined) {
+    return known;
   }
-  return stays.sort((a, b) => compareMoments(a.from, b.from));
+  const stays: Stay[] = [];
+  for (const container of containersIn(story)) {
+    stays.push(...((await holdings(reader, reader.thing(container))).get(thing.id) ?? []));
+  }
+  stays.sort((a, b) => compareMoments(a.from, b.from));
+  staysBy.set(story, stays);
+  return stays;
 }
 
 /** The stay that an event began and none has ended; null when there is none. */

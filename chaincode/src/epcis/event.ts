@@ -180,6 +180,10 @@ const INSTANT = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+
 
 /** An instant in UTC with milliseconds, computed from its digits alone. */
 export function utcInstant(text: string): string | null {
+  return plainUtc(text) ?? computedUtc(text);
+}
+
+function computedUtc(text: string): string | null {
   const found = INSTANT.exec(text);
   if (found === null) {
     return null;
@@ -197,6 +201,19 @@ export function utcInstant(text: string): string | null {
   const milliseconds = Number(`${found[7] ?? ''}000`.slice(0, 3));
   const utc = new Date(local.getTime() + offset + milliseconds).toISOString();
   return utc.length === 24 ? utc : null;
+}
+
+const SECONDS_LENGTH = 'yyyy-MM-ddTHH:mm:ss'.length;
+const UTC_LENGTH = 'yyyy-MM-ddTHH:mm:ss.SSSZ'.length;
+
+/** What has no offset from UTC needs no computing, which most texts have not. Null for others. */
+function plainUtc(text: string): string | null {
+  const zone = text.endsWith('Z') ? 1 : text.endsWith('+00:00') ? '+00:00'.length : 0;
+  const local = text.slice(0, -zone);
+  const likely = local.length === SECONDS_LENGTH ? `${local}.000Z` : `${local}Z`;
+  const isLikely = zone > 0 && likely.length === UTC_LENGTH && likely >= '1000';
+  const ms = isLikely ? Date.parse(likely) : Number.NaN;
+  return !Number.isNaN(ms) && new Date(ms).toISOString() === likely ? likely : null;
 }
 
 function timeOf(value: unknown): string {

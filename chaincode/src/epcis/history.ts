@@ -4,8 +4,7 @@
  */
 import { compareMoments, type Moment, momentOf, staysOf } from './containment.ts';
 import type { EpcisEvent, Role } from './event.ts';
-import type { Fact, Reader } from './store.ts';
-import { type Thing, thingOf, thingText } from './things.ts';
+import type { Fact, NamedThing, Reader } from './store.ts';
 
 /** One event in the life of a thing. */
 export interface Happening {
@@ -32,7 +31,7 @@ export interface LastSeen {
 
 /** A thing or a container, and the time for which its events are those of the thing asked for. */
 interface Window {
-  readonly thing: Thing;
+  readonly thing: NamedThing;
   /** Null for the thing itself, whose whole time it is. */
   readonly from: Moment | null;
   readonly to: Moment | null;
@@ -42,11 +41,11 @@ interface Window {
 const WINDOWS_MAX = 1_000;
 
 /** The whole life of a thing, in the order of time, then event key; each event once. */
-export async function lifeOf(reader: Reader, thing: Thing): Promise<readonly Happening[]> {
+export async function lifeOf(reader: Reader, thing: NamedThing): Promise<readonly Happening[]> {
   // The thing's own window comes first, and the nearer container before the farther.
   const byEvent = new Map<string, Happening>();
   for (const window of await windowsOf(reader, thing)) {
-    const through = window.from === null ? null : thingText(window.thing);
+    const through = window.from === null ? null : window.thing.id;
     for (const fact of await reader.story(window.thing)) {
       const { key } = fact.event;
       if (isWithin(momentOf(fact.event), window) && !byEvent.has(key)) {
@@ -57,7 +56,7 @@ export async function lifeOf(reader: Reader, thing: Thing): Promise<readonly Hap
   return [...byEvent.values()].sort(compareMoments);
 }
 
-export async function lastSeen(reader: Reader, thing: Thing): Promise<LastSeen> {
+export async function lastSeen(reader: Reader, thing: NamedThing): Promise<LastSeen> {
   return seenIn(await lifeOf(reader, thing));
 }
 
@@ -74,19 +73,19 @@ export function seenIn(life: readonly Happening[]): LastSeen {
  * Container by container, the nearest first. Containers that hold each other end it too, because a
  * window that lies within one of the same thing adds nothing.
  */
-async function windowsOf(reader: Reader, thing: Thing): Promise<readonly Window[]> {
+async function windowsOf(reader: Reader, thing: NamedThing): Promise<readonly Window[]> {
   const windows: Window[] = [{ thing, from: null, to: null }];
   for (let at = 0; at < windows.length; at++) {
     const window = windows[at] as Window;
     for (const stay of await staysOf(reader, window.thing)) {
       const from = latest(stay.from, window.from);
       const to = earliest(stay.to, window.to);
-      const next = { thing: thingOf(stay.container), from, to };
+      const next = { thing: reader.thing(stay.container), from, to };
       if ((to !== null && compareMoments(from, to) > 0) || isCovered(next, windows)) {
         continue;
       }
       if (windows.length === WINDOWS_MAX) {
-        reader.partial.add(thingText(thing));
+        reader.partial.add(thing.id);
         return windows;
       }
       windows.push(next);
@@ -96,10 +95,9 @@ async function windowsOf(reader: Reader, thing: Thing): Promise<readonly Window[
 }
 
 function isCovered({ thing, from, to }: Window, windows: readonly Window[]): boolean {
-  const id = thingText(thing);
   return windows.some(
     (other) =>
-      thingText(other.thing) === id &&
+      other.thing === thing &&
       (other.from === null || (from !== null && compareMoments(other.from, from) <= 0)) &&
       (other.to === null || (to !== null && compareMoments(other.to, to) >= 0)),
   );

@@ -6,7 +6,7 @@ import { holdings, type Moment, staysOf } from './containment.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { type Happening, type LastSeen, lastSeen, lifeOf, seenIn } from './history.ts';
 import { compare, type EventStore, type Limits, Reader } from './store.ts';
-import { isClass, thingOf } from './things.ts';
+import { isClass } from './things.ts';
 import {
   type Direction,
   type Edge,
@@ -151,7 +151,7 @@ async function rowOf(reader: Reader, found: readonly Found[], node: Found): Prom
     const id = via ?? '';
     return { id, depth, via: null, by, seen: null, place: node.id, since, until };
   }
-  const thing = thingOf(node.id);
+  const thing = reader.thing(node.id);
   const seen = isClass(thing) ? null : await lastSeen(reader, thing);
   return { id: node.id, depth, via, by, seen, place: null, since, until };
 }
@@ -187,7 +187,7 @@ export interface Held extends Moment {
 export async function item(store: EventStore, id: string, asked: Asked): Promise<ItemAnswer> {
   const { asOf, cursor, rowsMax, limits } = asked;
   const reader = new Reader(store, limits, asOf);
-  const thing = thingOf(id);
+  const thing = reader.thing(id);
   const life = await lifeOf(reader, thing);
   const stays = await staysOf(reader, thing);
   const parts: Held[] = [];
@@ -225,7 +225,7 @@ export interface HistoryAnswer extends Answered {
 export async function history(store: EventStore, id: string, asked: Asked): Promise<HistoryAnswer> {
   const { asOf, cursor, rowsMax, limits } = asked;
   const reader = new Reader(store, limits, asOf);
-  const life = await lifeOf(reader, thingOf(id));
+  const life = await lifeOf(reader, reader.thing(id));
   const rest = cursor === '' ? life : life.filter((each) => placeOf(each) > cursor);
   const events = rest.slice(0, rowsMax);
   const last = events.at(-1);

@@ -3,7 +3,7 @@
  * The reasoning is the same for both, so both give the same answers.
  */
 import type { EpcisEvent, Role } from './event.ts';
-import { type Thing, type ThingPrefix, thingText } from './things.ts';
+import { type Thing, type ThingPrefix, thingOf } from './things.ts';
 
 /** An index entry as it is found under its thing. */
 export interface Entry {
@@ -32,6 +32,11 @@ export interface EventStore {
   things(prefix: ThingPrefix, after: Thing | null, limit: number): Answer<readonly Thing[]>;
   /** The event that a key has now; null when there is none, or it was deleted. */
   event(key: string): Answer<EpcisEvent | null>;
+}
+
+/** A thing with its identifier, taken apart once in a question: the same one is the same object. */
+export interface NamedThing extends Thing {
+  readonly id: string;
 }
 
 /** How much one question may cost. */
@@ -76,9 +81,10 @@ export class Reader {
   /** Things with more entries than `limits.entriesMax`, whose story is not whole. */
   readonly partial = new Set<string>();
   private readonly store: EventStore;
-  private readonly events = new Kept<EpcisEvent | null>(KEPT_MAX);
-  private readonly stories = new Kept<readonly Fact[]>(KEPT_MAX);
-  private readonly whole = new Kept<readonly Entry[]>(KEPT_MAX);
+  private readonly named = new Map<string, NamedThing>();
+  private readonly events = new Kept<string, EpcisEvent | null>(KEPT_MAX);
+  private readonly stories = new Kept<NamedThing, readonly Fact[]>(KEPT_MAX);
+  private readonly whole = new Kept<NamedThing, readonly Entry[]>(KEPT_MAX);
 
   constructor(store: EventStore, limits: Limits, until: string | null) {
     this.store = store;
@@ -90,10 +96,19 @@ export class Reader {
     return this.reads >= this.limits.readsMax;
   }
 
+  /** @param id - of a thing, not of a transformation */
+  thing(id: string): NamedThing {
+    let thing = this.named.get(id);
+    if (thing === undefined) {
+      thing = { ...thingOf(id), id };
+      this.named.set(id, thing);
+    }
+    return thing;
+  }
+
   /** The story of a thing: every event that names it, in the order of time, then event key. */
-  async story(thing: Thing): Promise<readonly Fact[]> {
-    const name = nameOf(thing);
-    const known = this.stories.get(name);
+  async story(thing: NamedThing): Promise<readonly Fact[]> {
+    const known = this.stories.get(thing);
     if (known !== undefined) {
       return known;
     }
@@ -101,15 +116,15 @@ export class Reader {
     const query = { from: null, until: this.until, after: null, limit: limit + 1 };
     const entries = await this.entries(thing, query);
     if (entries.length > limit) {
-      this.partial.add(thingText(thing));
+      this.partial.add(thing.id);
     }
     const story = (await this.facts(thing, entries.slice(0, limit))).sort(byTime);
-    this.stories.set(name, story, story.length);
+    this.stories.set(thing, story, story.length);
     return story;
   }
 
   /** Whether any event names the thing now: entries stay behind what was changed or deleted. */
-  async isNamed(thing: Thing): Promise<boolean> {
+  async isNamed(thing: NamedThing): Promise<boolean> {
     for (let after: Entry | null = null; ; ) {
       const query = { from: null, until: this.until, after, limit: ENTRIES_AT_ONCE };
       const entries: readonly Entry[] = await this.entries(thing, query);
@@ -126,18 +141,17 @@ export class Reader {
   }
 
   /** A walk reads the entries of a thing, and its story needs the same: they are read once. */
-  async entries(thing: Thing, query: EntryQuery): Promise<readonly Entry[]> {
+  async entries(thing: NamedThing, query: EntryQuery): Promise<readonly Entry[]> {
     const { from, until, after, limit } = query;
     const isFromStart = from === null && after === null && until === this.until;
-    const name = isFromStart ? nameOf(thing) : '';
-    const known = isFromStart ? this.whole.get(name) : undefined;
+    const known = isFromStart ? this.whole.get(thing) : undefined;
     if (known !== undefined) {
       return known.length > limit ? known.slice(0, limit) : known;
     }
     const entries = await this.store.entries(thing, query);
     this.reads += 1 + entries.length / ENTRIES_PER_READ;
     if (isFromStart && entries.length < limit) {
-      this.whole.set(name, entries, 1 + entries.length);
+      this.whole.set(thing, entries, 1 + entries.length);
     }
     return entries;
   }
@@ -149,8 +163,7 @@ export class Reader {
   }
 
   /** What of a thing's entries its events confirm. */
-  async facts(thing: Thing, entries: readonly Entry[]): Promise<Fact[]> {
-    const id = thingText(thing);
+  async facts({ id }: NamedThing, entries: readonly Entry[]): Promise<Fact[]> {
     const facts: Fact[] = [];
     for (const entry of entries) {
       const event = await this.event(entry.eventKey);
@@ -173,9 +186,6 @@ export class Reader {
     return event;
   }
 }
-
-const nameOf = ({ ai, key, qualifierAi, qualifier }: Thing): string =>
-  `${ai}\0${key}\0${qualifierAi}\0${qualifier}`;
 
 export function byTime(one: Fact, other: Fact): number {
   return compare(one.event.time, other.event.time) || compare(one.event.key, other.event.key);
@@ -209,20 +219,20 @@ function isNamed({ named, lots, transformation }: EpcisEvent, id: string, role: 
 }
 
 /** A map that lets its oldest entries go when together they weigh too much. */
-class Kept<V> {
+class Kept<K, V> {
   private readonly weightMax: number;
-  private readonly values = new Map<string, { readonly value: V; readonly weight: number }>();
+  private readonly values = new Map<K, { readonly value: V; readonly weight: number }>();
   private weight = 0;
 
   constructor(weightMax: number) {
     this.weightMax = weightMax;
   }
 
-  get(key: string): V | undefined {
+  get(key: K): V | undefined {
     return this.values.get(key)?.value;
   }
 
-  set(key: string, value: V, weight: number): void {
+  set(key: K, value: V, weight: number): void {
     this.values.set(key, { value, weight });
     this.weight += weight;
     for (const [oldest, held] of this.values) {

@@ -10,8 +10,8 @@
  */
 import { holdings, isPacking, parentOf } from './containment.ts';
 import type { EpcisEvent, LotMember, Role } from './event.ts';
-import type { Entry, Fact, Reader } from './store.ts';
-import { isClass, type Thing, TRANSFORMATION_AI, thingOf, thingText } from './things.ts';
+import type { Entry, Fact, NamedThing, Reader } from './store.ts';
+import { isClass, TRANSFORMATION_AI, thingText } from './things.ts';
 
 export type Direction = 'up' | 'down';
 
@@ -182,9 +182,10 @@ class Walk {
       return true;
     }
     if (node.kind === 'product') {
-      return await this.begin(thingOf(node.id));
+      return await this.begin(this.reader.thing(node.id));
     }
-    const thing = node.kind === 'transformation' ? transformationThing(node.id) : thingOf(node.id);
+    const { id, kind } = node;
+    const thing = kind === 'transformation' ? transformationThing(id) : this.reader.thing(id);
     for await (const { entry, facts } of this.entriesOf(node, thing)) {
       for (const fact of facts) {
         if (!(await this.tellFact(node, fact))) {
@@ -230,14 +231,14 @@ class Walk {
   }
 
   /** Finds what is, or narrows, a key. False when the page is full before the last of them. */
-  private async begin(product: Thing): Promise<boolean> {
+  private async begin(product: NamedThing): Promise<boolean> {
     for (;;) {
-      const after = this.after === null ? null : thingOf(this.after.eventKey);
+      const after = this.after === null ? null : this.reader.thing(this.after.eventKey);
       const isExact = product.qualifierAi !== '';
       const things = isExact ? [product] : await this.reader.things(product, after, THINGS_AT_ONCE);
       for (const thing of things) {
         const id = thingText(thing);
-        if (await this.reader.isNamed(thing)) {
+        if (await this.reader.isNamed(this.reader.thing(id))) {
           this.find({ id, kind: 'item', depth: 0, via: null, by: null, ...ALWAYS });
         }
         // A position behind an entry serves for a position behind a thing.
@@ -256,7 +257,7 @@ class Walk {
   /** The entries behind the position with what their events confirm, in the order of the store. */
   private async *entriesOf(
     node: Found,
-    thing: Thing,
+    thing: NamedThing,
   ): AsyncGenerator<{ readonly entry: Entry; readonly facts: readonly Fact[] }> {
     if (node.kind === 'event') {
       // The event is its own only entry.
@@ -362,7 +363,7 @@ class Walk {
       yield { ...common, from, to, kind: isDown ? 'input' : 'output', kindOfOther };
     }
     if (this.options.places && entry.role === 'object') {
-      yield* seenAt(id, event);
+      yield* seenAt(this.reader.thing(id), event);
     }
   }
 
@@ -377,7 +378,7 @@ class Walk {
       return;
     }
     const told = this.toldSpans(node);
-    const stays = await holdings(this.reader, thingOf(container));
+    const stays = await holdings(this.reader, this.reader.thing(container));
     for (const child of isDown ? [node.id] : namedAs(event, 'child')) {
       for (const stay of (stays.get(child) ?? []).filter((each) => each.from.event === event.key)) {
         const whole = { from: stay.from.time, to: stay.to?.time ?? null };
@@ -414,10 +415,11 @@ class Walk {
 }
 
 /** Where an event saw a class itself, and not items of it. */
-function* seenAt(id: string, event: EpcisEvent): Generator<NamedEdge> {
+function* seenAt(thing: NamedThing, event: EpcisEvent): Generator<NamedEdge> {
+  const { id } = thing;
   const { key, time, named } = event;
   const place = event.bizLocation ?? event.readPoint;
-  if (place !== null && isClass(thingOf(id)) && named.some((each) => each.id === id)) {
+  if (place !== null && isClass(thing) && named.some((each) => each.id === id)) {
     const span = { from: time, to: time };
     const common = { event: key, time, until: null, span, isTold: false };
     yield { ...common, from: id, to: place, kind: 'seen', kindOfOther: 'place' };
@@ -479,6 +481,6 @@ function namedAs({ named }: EpcisEvent, role: Role): ReadonlySet<string> {
   return new Set(named.filter((each) => each.role === role).map(({ id }) => id));
 }
 
-export function transformationThing(id: string): Thing {
-  return { ai: TRANSFORMATION_AI, key: id, qualifierAi: '', qualifier: '' };
+function transformationThing(id: string): NamedThing {
+  return { id, ai: TRANSFORMATION_AI, key: id, qualifierAi: '', qualifier: '' };
 }

@@ -100,14 +100,14 @@ function read(
   text: string,
   readers: readonly Reader[],
   ambiguous: 'refuse' | 'first',
-  { pointer }: Slot,
+  slot: Slot,
 ): Found {
   let found: Found | null = null;
   for (const reader of text.length > DATE_LENGTH_MAX ? [] : readers) {
     const other = reader(text);
     if (found !== null && other !== null && other.text !== found.text) {
       const sentence = `${shown(text)} is ${found.text} in one format, ${other.text} in another.`;
-      throw new RefusedError('DATE_AMBIGUOUS', sentence, pointer);
+      throw new RefusedError('DATE_AMBIGUOUS', sentence, slot.pointer);
     }
     found ??= other;
     if (found !== null && ambiguous === 'first') {
@@ -116,7 +116,7 @@ function read(
   }
   if (found === null) {
     const sentence = `${shown(text)} is no date in the formats listed.`;
-    throw new RefusedError('DATE_INVALID', sentence, pointer);
+    throw new RefusedError('DATE_INVALID', sentence, slot.pointer);
   }
   return found;
 }

@@ -9,6 +9,7 @@ import {
   MEMBER_NAME,
   MEMBERS_SCHEMA,
   type Members,
+  type Slot,
 } from '../members.ts';
 import { RefusedError } from '../refusal.ts';
 import { type StepKind, settings } from '../step.ts';
@@ -49,14 +50,14 @@ export const identifiers: StepKind<IdentifiersSettings> = {
     const options = as === undefined ? {} : { as };
     return (document) =>
       changeValues(select, document, (value, slot) =>
-        changeTexts(value, slot.pointer, (text, pointer) => {
+        changeTexts(value, pointerOf(slot), (text, pointer) => {
           const found = canonicalIdentifier(text, options);
           if (found.kind === 'refused') {
-            throw new RefusedError('IDENTIFIER_INVALID', found.reason, pointer);
+            throw new RefusedError('IDENTIFIER_INVALID', found.reason, pointer());
           }
           if (found.kind === 'other' && others === 'refuse') {
             const sentence = 'The text is no identifier of GS1.';
-            throw new RefusedError('IDENTIFIER_INVALID', sentence, pointer);
+            throw new RefusedError('IDENTIFIER_INVALID', sentence, pointer());
           }
           if (found.kind === 'gs1') {
             keepQualifiers(document, qualifiers, found);
@@ -102,10 +103,10 @@ export const vocabulary: StepKind<VocabularySettings> = {
     const select = compileMembers(members);
     return (document) =>
       changeValues(select, document, (value, slot) =>
-        changeTexts(value, slot.pointer, (text, pointer) => {
+        changeTexts(value, pointerOf(slot), (text, pointer) => {
           const found = of === 'unit' ? canonicalUnit(text) : canonicalTerm(of, text);
           if (found.kind === 'refused') {
-            throw new RefusedError('WORD_UNKNOWN', found.reason, pointer);
+            throw new RefusedError('WORD_UNKNOWN', found.reason, pointer());
           }
           return found.term;
         }),
@@ -130,17 +131,25 @@ export const epcis: StepKind<Readonly<Record<string, never>>> = {
   },
 };
 
+/** Made for refusals only. */
+type Pointer = () => string;
+
+const pointerOf =
+  (slot: Slot): Pointer =>
+  () =>
+    slot.pointer;
+
 /** A text, or each text of a list. @throws RefusedError TYPE_WRONG */
 function changeTexts(
   value: Json,
-  pointer: string,
-  change: (text: string, pointer: string) => string,
+  pointer: Pointer,
+  change: (text: string, pointer: Pointer) => string,
 ): Json {
   if (Array.isArray(value)) {
-    return value.map((each: Json, n) => changeTexts(each, `${pointer}/${n}`, change));
+    return value.map((each: Json, n) => changeTexts(each, () => `${pointer()}/${n}`, change));
   }
   if (typeof value !== 'string') {
-    throw new RefusedError('TYPE_WRONG', `The value is a ${typeof value}, not a text.`, pointer);
+    throw new RefusedError('TYPE_WRONG', `The value is a ${typeof value}, not a text.`, pointer());
   }
   return change(value, pointer);
 }

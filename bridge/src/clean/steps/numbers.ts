@@ -83,7 +83,7 @@ export const numbers: StepKind<NumbersSettings> = {
         if (factor === undefined) {
           throw wrong(value, unitSentence(found.unit), slot);
         }
-        const number = multiply(found.number, factor);
+        const number = factor === ONE ? found.number : multiply(found.number, factor);
         checkLimits(number, given, limits, slot);
         if (given.unit !== undefined && given.unitSuffix !== undefined) {
           writeBeside(slot, given.unitSuffix, given.unit);
@@ -188,26 +188,25 @@ function checkLimits(
   { min, max }: { readonly min: Decimal | null; readonly max: Decimal | null },
   slot: Slot,
 ): void {
-  const text = decimalText(number);
   if (whole && !isWhole(number)) {
-    throw wrong(text, 'is not whole', slot);
+    throw wrong(decimalText(number), 'is not whole', slot);
   }
   if (min !== null && compareDecimals(number, min) < 0) {
-    throw wrong(text, `is below ${decimalText(min)}`, slot);
+    throw wrong(decimalText(number), `is below ${decimalText(min)}`, slot);
   }
   if (max !== null && compareDecimals(number, max) > 0) {
-    throw wrong(text, `is above ${decimalText(max)}`, slot);
+    throw wrong(decimalText(number), `is above ${decimalText(max)}`, slot);
   }
 }
 
-function valueOfDecimal(number: Decimal, as: 'number' | 'text', { pointer }: Slot): Json {
+function valueOfDecimal(number: Decimal, as: 'number' | 'text', slot: Slot): Json {
   const text = decimalText(number);
   if (as === 'text') {
     return text;
   }
   if (!isExact(text)) {
     const sentence = `${shown(text)} has more digits than a number keeps; "as: text" keeps them.`;
-    throw new RefusedError('NUMBER_INEXACT', sentence, pointer);
+    throw new RefusedError('NUMBER_INEXACT', sentence, slot.pointer);
   }
   return Number(text);
 }

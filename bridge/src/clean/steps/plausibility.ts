@@ -1,6 +1,6 @@
 /** Values that contradict each other, or the time of the record; no clock of a machine is asked. */
 import { type Json, type JsonObject, shown } from '../json.ts';
-import { compileMembers, MEMBERS_SCHEMA, type Select } from '../members.ts';
+import { compileMembers, MEMBERS_SCHEMA, type Select, type Slot } from '../members.ts';
 import { RefusedError } from '../refusal.ts';
 import { type StepKind, settings } from '../step.ts';
 
@@ -64,36 +64,35 @@ export const plausibility: StepKind<PlausibilitySettings> = {
 };
 
 function orderDoubts(selects: readonly Select[], document: JsonObject): Doubt[] {
-  const there = selects
-    .flatMap((select) => select(document).slice(0, 1))
-    .map(({ holder, name, pointer }) => ({ value: holder[name] ?? null, name, pointer }))
-    .filter(({ value }) => value !== null);
-  return there.slice(1).flatMap((later, index) => {
-    const earlier = there[index];
-    if (earlier === undefined || compare(earlier, later) <= 0) {
-      return [];
+  const found: Doubt[] = [];
+  let earlier: Slot | null = null;
+  for (const select of selects) {
+    const [later] = select(document);
+    if (later === undefined || valueIn(later) === null) {
+      continue;
     }
-    const sentence =
-      `"${later.name}" is ${shown(later.value)}, and "${earlier.name}", ` +
-      `which comes before it, ${shown(earlier.value)}.`;
-    return [{ sentence, pointer: later.pointer }];
-  });
+    if (earlier !== null && compare(earlier, later) > 0) {
+      const sentence =
+        `"${later.name}" is ${shown(valueIn(later))}, and "${earlier.name}", ` +
+        `which comes before it, ${shown(valueIn(earlier))}.`;
+      found.push({ sentence, pointer: later.pointer });
+    }
+    earlier = later;
+  }
+  return found;
 }
+
+const valueIn = ({ holder, name }: Slot): Json => holder[name] ?? null;
 
 function futureDoubts(select: Select, document: JsonObject, limitMs: number): Doubt[] {
-  return select(document).flatMap(({ holder, name, pointer }) => {
-    const value = holder[name] ?? null;
-    if (value === null || timeOf({ value, pointer }) <= limitMs) {
+  return select(document).flatMap((slot) => {
+    const value = valueIn(slot);
+    if (value === null || timeOf(value, slot) <= limitMs) {
       return [];
     }
-    const sentence = `"${name}" is ${shown(value)}, later than the record itself.`;
-    return [{ sentence, pointer }];
+    const sentence = `"${slot.name}" is ${shown(value)}, later than the record itself.`;
+    return [{ sentence, pointer: slot.pointer }];
   });
-}
-
-interface Placed {
-  readonly value: Json;
-  readonly pointer: string;
 }
 
 const DATE_LENGTH = 'yyyy-MM-dd'.length;
@@ -102,31 +101,32 @@ const DATE_LENGTH = 'yyyy-MM-dd'.length;
  * Numbers with numbers, times with times, dates with dates. A date that meets a time says nothing
  * of its zone, so that they contradict each other only when a whole day lies between them.
  */
-function compare(a: Placed, b: Placed): number {
-  if (typeof a.value === 'number' && typeof b.value === 'number') {
-    return a.value - b.value;
+function compare(a: Slot, b: Slot): number {
+  const [one, other] = [valueIn(a), valueIn(b)];
+  if (typeof one === 'number' && typeof other === 'number') {
+    return one - other;
   }
-  const difference = timeOf(a) - timeOf(b);
-  if (isDate(a) === isDate(b)) {
-    return difference;
+  const [time, otherTime] = [timeOf(one, a), timeOf(other, b)];
+  if (isDate(one) === isDate(other)) {
+    return time - otherTime;
   }
-  const days = Math.floor(timeOf(a) / DAY_MS) - Math.floor(timeOf(b) / DAY_MS);
+  const days = Math.floor(time / DAY_MS) - Math.floor(otherTime / DAY_MS);
   return Math.abs(days) <= 1 ? 0 : days;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
-function isDate({ value }: Placed): boolean {
+function isDate(value: Json): boolean {
   return typeof value === 'string' && value.length === DATE_LENGTH;
 }
 
 const ISO = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?Z)?$/;
 
-function timeOf({ value, pointer }: Placed): number {
+function timeOf(value: Json, slot: Slot): number {
   const ms = typeof value === 'string' && ISO.test(value) ? Date.parse(value) : Number.NaN;
   if (Number.isNaN(ms)) {
     const sentence = `${shown(value)} cannot be compared: a rule for dates or numbers goes before.`;
-    throw new RefusedError('TYPE_WRONG', sentence, pointer);
+    throw new RefusedError('TYPE_WRONG', sentence, slot.pointer);
   }
   return ms;
 }

@@ -51,10 +51,15 @@ export const rename: StepKind<Readonly<Record<string, string>>> = {
 
 /** The objects that hold any of the names, each once. */
 function holdersOf(parent: readonly string[], names: readonly string[]) {
+  if (parent.length === 0) {
+    return (document: JsonObject): Iterable<JsonObject> =>
+      names.some((name) => Object.hasOwn(document, name)) ? [document] : [];
+  }
   const escaped = (part: string) => part.replaceAll('~', '~0').replaceAll('/', '~1');
   const members = names.map((name) => ['', ...parent, name].map(escaped).join('/'));
   const select = compileMembers(members);
-  return (document: JsonObject) => new Set(select(document).map(({ holder }) => holder));
+  return (document: JsonObject): Iterable<JsonObject> =>
+    new Set(select(document).map(({ holder }) => holder));
 }
 
 /** All at once, so that two members may change names; the order of members stays. */

@@ -52,11 +52,16 @@ export const references: StepKind<ReferencesSettings> = {
       records: given.window,
       remember: (document) => {
         const name = nameOf(document[given.key]);
-        const values = given.members
-          .map((member) => [member, document[member]] as const)
-          .filter(([, value]) => isTaken(value) && nameIn(value) === null);
-        const value = Object.fromEntries(values) as JsonObject;
-        return name === null || values.length === 0 ? null : { name, value };
+        const values: JsonObject = {};
+        let isEmpty = true;
+        for (const member of given.members) {
+          const value = document[member];
+          if (value !== undefined && isTaken(value) && nameIn(value) === null) {
+            values[member] = value;
+            isEmpty = false;
+          }
+        }
+        return name === null || isEmpty ? null : { name, value: values };
       },
       judge: (document, find) => {
         const changes = given.members.flatMap((member) => {
