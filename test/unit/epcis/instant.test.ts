@@ -1,3 +1,4 @@
+import { describe, expect, test } from '@jest/globals';
 import { utcInstant } from '../../../chaincode/src/epcis/event.ts';
 
 describe('utcInstant', () => {
