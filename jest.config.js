@@ -25,8 +25,8 @@ const project = (name, overrides = {}) => ({
   ...overrides,
 });
 
-/** What real brokers and peers take on a machine that does other work as well, and then some. */
-const REAL = { testTimeout: 300_000 };
+/** Tests on real brokers and peers: each has a generous deadline, whether it says one or not. */
+const REAL = { setupFilesAfterEnv: ['<rootDir>/test/support/real-deadline.ts'] };
 
 /** @type {import('jest').Config} */
 const config = {
