@@ -2,7 +2,7 @@
  * Read-write sets, and the bytes by which a commit hash covers what a block has written. Source:
  * Fabric's kvrwset messages, and core/ledger/kvledger/txmgmt/txmgr (update_batch_bytes.go).
  */
-import { bytesField, encodeBytes, encodeItem, readFields, uvarint } from './wire.ts';
+import { bytesField, readFields, uvarint } from './wire.ts';
 
 /** Where and when a value was written: block and index in it; null for "not there". */
 export type Version = { readonly block: bigint; readonly transaction: bigint } | null;
@@ -184,61 +184,67 @@ function readMetadataWrite(bytes: Buffer): MetadataWrite {
 export class Updates {
   private readonly byNamespace = new Map<string, Map<string, Map<string, Update>>>();
   /** Keys of which only metadata was written, whose value is one of an earlier block. */
-  readonly unknown: string[] = [];
+  readonly unknown = new Set<string>();
 
   /** @param version - of the transaction: block and index */
   apply(sets: readonly AccessSet[], version: Buffer): void {
     for (const { namespace, collection, writes, metadataWrites } of sets) {
-      for (const { key, value } of writes) {
-        this.put(namespace, collection, { key, value, version });
+      if (writes.length + metadataWrites.length === 0) {
+        continue;
       }
-      const written = new Set(writes.map(({ key }) => key.toString('latin1')));
+      const updates = this.updatesOf(namespace, collection);
+      for (const { key, value } of writes) {
+        updates.set(key.toString('latin1'), { key, value, version });
+      }
       for (const { key } of metadataWrites) {
-        if (!written.has(key.toString('latin1'))) {
-          this.renew(namespace, collection, key, version);
-        }
+        this.renew(updates, `${namespace} ${collection}`, key, version);
       }
     }
+  }
+
+  /** Whether something that was read has been written. */
+  conflictsWith(sets: readonly AccessSet[]): boolean {
+    return sets.some(({ namespace, collection, reads }) => {
+      const updates = reads.length === 0 ? undefined : this.find(namespace, collection);
+      return reads.some(({ key }) => updates?.has(key.toString('latin1')) === true);
+    });
   }
 
   /** The bytes of txmgr.Updates: namespaces, collections and keys in the order of their bytes. */
   encode(): Buffer {
-    const parts: Buffer[] = [];
+    const items: Item[] = [];
     for (const [namespace, collections] of inOrder(this.byNamespace)) {
-      let name = namespace;
+      let name = Buffer.from(namespace);
       for (const [collection, updates] of inOrder(collections)) {
-        let collectionName = collection;
-        for (const [, { key, value, version }] of inOrderOfKeys(updates)) {
-          const fields = [
-            ...encodeBytes(1, Buffer.from(name)),
-            ...encodeBytes(2, Buffer.from(collectionName)),
-            ...encodeBytes(3, key),
-            ...(value === null ? DELETES : encodeBytes(5, value)),
-            ...encodeBytes(6, version),
-          ];
-          parts.push(...encodeItem(1, Buffer.concat(fields)));
-          [name, collectionName] = ['', ''];
+        let collectionName = Buffer.from(collection);
+        for (const [, update] of inOrderOfKeys(updates)) {
+          items.push({ ...update, name, collectionName });
+          [name, collectionName] = [NONE, NONE];
         }
       }
     }
-    return Buffer.concat(parts);
+    return encodeItems(items);
   }
 
-  private put(namespace: string, collection: string, update: Update): void {
+  private find(namespace: string, collection: string): Map<string, Update> | undefined {
+    return this.byNamespace.get(namespace)?.get(collection);
+  }
+
+  private updatesOf(namespace: string, collection: string): Map<string, Update> {
     const collections = this.byNamespace.get(namespace) ?? new Map<string, Map<string, Update>>();
     const updates = collections.get(collection) ?? new Map<string, Update>();
-    updates.set(update.key.toString('latin1'), update);
-    collections.set(collection, updates);
-    this.byNamespace.set(namespace, collections);
+    this.byNamespace.set(namespace, collections.set(collection, updates));
+    return updates;
   }
 
   /** A key keeps its value and gets a new version with its metadata. */
-  private renew(namespace: string, collection: string, key: Buffer, version: Buffer): void {
-    const before = this.byNamespace.get(namespace)?.get(collection)?.get(key.toString('latin1'));
+  private renew(updates: Map<string, Update>, where: string, key: Buffer, version: Buffer): void {
+    const name = key.toString('latin1');
+    const before = updates.get(name);
     if (before === undefined) {
-      this.unknown.push(`${namespace} ${collection} ${key.toString('utf8')}`);
+      this.unknown.add(`${where} ${name}`);
     } else if (before.value !== null) {
-      this.put(namespace, collection, { ...before, version });
+      updates.set(name, { ...before, version });
     }
   }
 }
@@ -249,8 +255,91 @@ interface Update {
   readonly version: Buffer;
 }
 
-/** KVWrite.isDelete. */
-const DELETES: readonly Buffer[] = [Buffer.from([0x20, 0x01])];
+/** An update with the names that differ from those of the one before it. */
+interface Item extends Update {
+  readonly name: Buffer;
+  readonly collectionName: Buffer;
+}
+
+const NONE: Buffer<ArrayBuffer> = Buffer.alloc(0);
+
+/** Updates.kvwrites 1, each a KVWrite. */
+const ITEM = 0x0a;
+/** KVWrite: namespace 1, collection 2, key 3, isDelete 4, value 5, version_bytes 6. */
+const [NAMESPACE, COLLECTION, KEY] = [0x0a, 0x12, 0x1a];
+const [IS_DELETE, VALUE, VERSION] = [0x20, 0x2a, 0x32];
+
+function encodeItems(items: readonly Item[]): Buffer {
+  const lengths = items.map(
+    ({ name, collectionName, key, value, version }) =>
+      sizeOf(name) +
+      sizeOf(collectionName) +
+      sizeOf(key) +
+      (value === null ? 2 : sizeOf(value)) +
+      sizeOf(version),
+  );
+  const size = lengths.reduce((sum, length) => sum + 1 + uvarintSize(length) + length, 0);
+  const writer = new Writer(size);
+  items.forEach(({ name, collectionName, key, value, version }, index) => {
+    writer.byte(ITEM);
+    writer.length(lengths[index] ?? 0);
+    writer.field(NAMESPACE, name);
+    writer.field(COLLECTION, collectionName);
+    writer.field(KEY, key);
+    if (value === null) {
+      writer.byte(IS_DELETE);
+      writer.byte(1);
+    } else {
+      writer.field(VALUE, value);
+    }
+    writer.field(VERSION, version);
+  });
+  return writer.bytes;
+}
+
+const sizeOf = ({ length }: Buffer): number =>
+  length === 0 ? 0 : 1 + uvarintSize(length) + length;
+
+function uvarintSize(value: number): number {
+  let size = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) {
+    size += 1;
+  }
+  return size;
+}
+
+/** Puts fields one behind the other into bytes of a known length. */
+class Writer {
+  readonly bytes: Buffer;
+  private at = 0;
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafe(size);
+  }
+
+  byte(value: number): void {
+    this.bytes[this.at] = value;
+    this.at += 1;
+  }
+
+  length(value: number): void {
+    let rest = value;
+    while (rest >= 0x80) {
+      this.byte((rest % 0x80) | 0x80);
+      rest = Math.floor(rest / 0x80);
+    }
+    this.byte(rest);
+  }
+
+  /** Nothing when the value is empty, as proto3 has it. */
+  field(tag: number, value: Buffer): void {
+    if (value.length > 0) {
+      this.byte(tag);
+      this.length(value.length);
+      this.at += value.copy(this.bytes, this.at);
+    }
+  }
+}
 
 function inOrder<V>(map: ReadonlyMap<string, V>): [string, V][] {
   return [...map].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));

@@ -39,7 +39,7 @@ export function wrongSignatures(
     if (identity === null) {
       continue;
     }
-    const message = Buffer.concat([value, head, signedHeader(header)]);
+    const message = [value, head, signedHeader(header)];
     const one = { identity, message, signature: each.signature };
     const refusal = config.members.refusal(one);
     if (refusal !== null) {

@@ -135,7 +135,7 @@ function judge(entry: Uint8Array, context: Context, seen: Seen): void {
   seen.header = header;
   const { members } = context.config;
   const { payload: message, signature } = envelope;
-  const refusal = members.refusal({ identity: creator, message, signature });
+  const refusal = members.refusal({ identity: creator, message: [message], signature });
   if (refusal !== null) {
     throw new Refused(CODES.BAD_CREATOR_SIGNATURE, `Its creator has not signed it: ${refusal}.`);
   }
@@ -235,7 +235,7 @@ function judgeEndorsements(
   const signers = context.config.members.signersOf(
     endorsements.map(({ endorser, signature }) => ({
       identity: endorser,
-      message: Buffer.concat([responsePayload, endorser]),
+      message: [responsePayload, endorser],
       signature,
     })),
   );

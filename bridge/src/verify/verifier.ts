@@ -16,7 +16,7 @@ import {
   SIGNATURES,
   TRANSACTIONS_FILTER,
 } from './block-bytes.ts';
-import { checkCode, Written } from './codes.ts';
+import { checkCode } from './codes.ts';
 import { type ChannelConfig, readConfig } from './config.ts';
 import { Definitions } from './definitions.ts';
 import { readChannelHeader, readEnvelope, readPayload } from './envelope.ts';
@@ -187,9 +187,9 @@ class ChainVerifier implements Verifier {
       this.takeUnproven(parts, isConfig, notes);
       return;
     }
-    const valid = this.judgeAll(parts, codes, this.config, notes);
-    this.checkCommitHash(header.number, codes, commitHash, valid, notes);
-    for (const { sets } of valid ?? []) {
+    const { valid, updates } = this.judgeAll(parts, codes, this.config, notes);
+    this.checkCommitHash(header.number, codes, commitHash, updates, notes);
+    for (const sets of valid) {
       this.definitions.apply(sets);
       this.keyPolicies.apply(sets);
     }
@@ -205,13 +205,13 @@ class ChainVerifier implements Verifier {
     }
   }
 
-  /** What the valid transactions write; null when that of one is not known. */
+  /** Judges all transactions, and puts together what the valid ones write. */
   private judgeAll(
     { header, entries }: BlockParts,
     codes: Buffer,
     config: ChannelConfig,
     notes: Notes,
-  ): readonly Valid[] | null {
+  ): Judged {
     const context: Context = {
       config,
       definitions: this.definitions,
@@ -219,14 +219,14 @@ class ChainVerifier implements Verifier {
       changedPolicies: new Set(),
     };
     const ids = new Set<string>();
-    const written = new Written();
-    const valid: Valid[] = [];
+    const updates = new Updates();
+    const valid: (readonly AccessSet[])[] = [];
     let isWhole = true;
     entries.forEach((entry, index) => {
       const code = codes[index] ?? CODES.INVALID_OTHER_REASON;
       const judgement = judgeEntry(entry, context);
       this.checkChannel(judgement, index, entry, notes);
-      checkCode(judgement, code, { ids, written }, (isWrong, doubt, sentence) => {
+      checkCode(judgement, code, { ids, updates }, (isWrong, doubt, sentence) => {
         if (isWrong) {
           notes.find('CODE_WRONG', sentence, codes.subarray(index, index + 1), index);
         } else if (doubt !== null) {
@@ -236,12 +236,12 @@ class ChainVerifier implements Verifier {
       if (code === CODES.VALID) {
         const sets = judgement.kind === 'refused' ? null : judgement.sets;
         isWhole &&= sets !== null;
-        valid.push({ sets: sets ?? [], version: versionBytes(header.number, index) });
-        written.add(sets ?? []);
+        valid.push(sets ?? []);
+        updates.apply(sets ?? [], versionBytes(header.number, index));
         ids.add(judgement.header?.txId ?? '');
       }
     });
-    return isWhole ? valid : null;
+    return { valid, updates: isWhole ? updates : null };
   }
 
   private checkChannel(
@@ -260,7 +260,7 @@ class ChainVerifier implements Verifier {
     block: bigint,
     codes: Buffer,
     stated: Buffer | null,
-    valid: readonly Valid[] | null,
+    updates: Updates | null,
     notes: Notes,
   ): void {
     const before = block === 1n ? Buffer.alloc(0) : (this.tip?.commitHash ?? null);
@@ -277,17 +277,13 @@ class ChainVerifier implements Verifier {
       }
       return;
     }
-    if (valid === null || before === null) {
+    if (updates === null || before === null) {
       const sentence = 'The commit hash covers what is not known here.';
       notes.doubt('EARLIER_STATE_NEEDED', sentence, null);
       return;
     }
-    const updates = new Updates();
-    for (const { sets, version } of valid) {
-      updates.apply(sets, version);
-    }
-    if (updates.unknown.length > 0) {
-      const count = updates.unknown.length;
+    if (updates.unknown.size > 0) {
+      const count = updates.unknown.size;
       const sentence = `Only metadata was written of ${count} keys of earlier blocks.`;
       notes.doubt('EARLIER_STATE_NEEDED', sentence, null);
       return;
@@ -331,9 +327,11 @@ class ChainVerifier implements Verifier {
   }
 }
 
-interface Valid {
-  readonly sets: readonly AccessSet[];
-  readonly version: Buffer;
+interface Judged {
+  /** What each valid transaction reads and writes. */
+  readonly valid: readonly (readonly AccessSet[])[];
+  /** All of it together; null when that of one transaction is not known. */
+  readonly updates: Updates | null;
 }
 
 /** Slots 0, 2 and 4; those for the last config and the orderer are of Fabric 1 and empty since. */
