@@ -222,10 +222,13 @@ class ChainVerifier implements Verifier {
     const updates = new Updates();
     const valid: (readonly AccessSet[])[] = [];
     let isWhole = true;
-    entries.forEach((entry, index) => {
+    const judgements = entries.map((entry) => judgeEntry(entry, context));
+    for (const judgement of judgements) {
+      updates.expect(setsOf(judgement) ?? []);
+    }
+    judgements.forEach((judgement, index) => {
       const code = codes[index] ?? CODES.INVALID_OTHER_REASON;
-      const judgement = judgeEntry(entry, context);
-      this.checkChannel(judgement, index, entry, notes);
+      this.checkChannel(judgement, index, entries[index] ?? null, notes);
       checkCode(judgement, code, { ids, updates }, (isWrong, doubt, sentence) => {
         if (isWrong) {
           notes.find('CODE_WRONG', sentence, codes.subarray(index, index + 1), index);
@@ -234,7 +237,7 @@ class ChainVerifier implements Verifier {
         }
       });
       if (code === CODES.VALID) {
-        const sets = judgement.kind === 'refused' ? null : judgement.sets;
+        const sets = setsOf(judgement);
         isWhole &&= sets !== null;
         valid.push(sets ?? []);
         updates.apply(sets ?? [], versionBytes(header.number, index));
@@ -247,7 +250,7 @@ class ChainVerifier implements Verifier {
   private checkChannel(
     { header }: Judgement,
     index: number,
-    entry: Uint8Array,
+    entry: Uint8Array | null,
     notes: Notes,
   ): void {
     if (header !== null && this.channel !== null && header.channel !== this.channel) {
@@ -288,12 +291,9 @@ class ChainVerifier implements Verifier {
       notes.doubt('EARLIER_STATE_NEEDED', sentence, null);
       return;
     }
-    const computed = createHash('sha256')
-      .update(uvarint(codes.length))
-      .update(codes)
-      .update(updates.encode())
-      .update(before)
-      .digest();
+    const hash = createHash('sha256').update(uvarint(codes.length)).update(codes);
+    updates.hashInto(hash);
+    const computed = hash.update(before).digest();
     if (!computed.equals(stated)) {
       const [told, made] = [stated.toString('hex'), computed.toString('hex')];
       const sentence = `The commit hash is ${told}; codes and writes make ${made}.`;
@@ -326,6 +326,9 @@ class ChainVerifier implements Verifier {
     }
   }
 }
+
+const setsOf = (judgement: Judgement): readonly AccessSet[] | null =>
+  judgement.kind === 'refused' ? null : judgement.sets;
 
 interface Judged {
   /** What each valid transaction reads and writes. */
