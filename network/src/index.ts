@@ -18,5 +18,5 @@ export { DEFAULT_TOPOLOGY, type TopologyOptions } from './options.ts';
 export { createProgress, type Progress } from './progress.ts';
 export { READINESS_TOPIC } from './readiness.ts';
 export { checkRequirements, type RequirementResult } from './requirements.ts';
-export { ensureTools, type Tools } from './tools.ts';
+export { ensureTools, FABRIC_VERSION, type Tools } from './tools.ts';
 export { OWN_CHAINCODE, prepare, type UpOptions, type UpResult } from './up.ts';

@@ -13,9 +13,13 @@ import { issueIdentity } from './issued-identity.ts';
 import { openRawLedger, type RawLedger } from './raw-ledger.ts';
 import { type Actors, playHistory, type RecordedTransaction } from './recorded-history.ts';
 
+export type { RecordedTransaction } from './recorded-history.ts';
+
 export interface RecordOptions {
   readonly profile: TopologyOptions['profile'];
   readonly portOffset: number;
+  /** A short history holds less of everything, in fewer bytes. Default: whole. */
+  readonly length?: 'whole' | 'short';
 }
 
 /** An honest channel with all that may happen on one. */
@@ -46,30 +50,35 @@ const INTERVAL_MS = 50;
 
 /** Takes about a minute. The network is gone afterwards, whatever happened. */
 export async function recordChannel(options: RecordOptions): Promise<RecordedChannel> {
+  const { length = 'whole', ...topology } = options;
   const dir = await mkdtemp(join(tmpdir(), 'shuttle-recorded-'));
   let network: Network | undefined;
   try {
     network = await startNetwork({
-      ...options,
+      ...topology,
       dir: join(dir, 'network'),
       chaincode: { folder: CHAINCODE, name: 'recorded', version: '1.0.0' },
     });
-    return await record(network, dir);
+    return await record(network, dir, length);
   } finally {
     await network?.stop({ delete: true });
     await rm(dir, { recursive: true, force: true });
   }
 }
 
-async function record(network: Network, dir: string): Promise<RecordedChannel> {
+async function record(
+  network: Network,
+  dir: string,
+  length: 'whole' | 'short',
+): Promise<RecordedChannel> {
   await network.deploy({ folder: OWN_CHAINCODE, name: 'shuttle' });
-  await carryBatches(network, dir);
+  await carryBatches(network, dir, length === 'whole' ? 60 : 10);
   const opened: RawLedger[] = [];
   try {
     const [actors, expires] = await openActors(network, opened);
     const chains = [createChainReader(actors.org1), createChainReader(actors.org2)] as const;
     const noted: RecordedTransaction[] = [];
-    await playHistory({ network, actors, chain: chains[0], chaincode: CHAINCODE, noted });
+    await playHistory({ network, actors, chain: chains[0], chaincode: CHAINCODE, noted }, length);
     await until(() => Date.now() > expires.getTime() + 1_000);
     return await keep(network, chains, noted);
   } finally {
@@ -78,11 +87,11 @@ async function record(network: Network, dir: string): Promise<RecordedChannel> {
 }
 
 /** Batches with updates, deletes and a second run: what Shuttle itself writes. */
-async function carryBatches(network: Network, dir: string): Promise<void> {
+async function carryBatches(network: Network, dir: string, count: number): Promise<void> {
   const { kafka: described, dir: networkDir } = network.description;
   const kafka = plainKafka(described.brokers);
   await createTopic(kafka, 'recorded', 1);
-  const messages = Array.from({ length: 60 }, (_, n) => ({
+  const messages = Array.from({ length: count }, (_, n) => ({
     key: `recorded/${n % 20}`,
     value: n % 11 === 5 ? null : JSON.stringify({ n, from: 'Zürich 東京' }),
   }));

@@ -43,27 +43,16 @@ export interface Stage {
 const CHAINCODE = 'recorded';
 const BOTH = ['Org1MSP', 'Org2MSP'];
 
-/** Plays the whole history; the chaincodes `recorded` and `shuttle` are there. */
-export async function playHistory(stage: Stage): Promise<void> {
-  const { actors } = stage;
-  const isRaft = stage.network.description.options.profile === 'raft';
-  await send(stage, 'of a certificate that has expired', actors.expiring, put('of-the-expired'));
-  await send(
-    stage,
-    'of a certificate that is revoked later',
-    actors.revoked,
-    put('of-the-revoked'),
-  );
-  await values(stage);
-  await conflicts(stage);
-  await endorsements(stage);
-  await keyLevelPolicies(stage);
-  await privateData(stage);
-  await brokenOnes(stage, isRaft);
-  // SmartBFT never orders a request again that it has ordered lately.
-  if (isRaft) await duplicates(stage);
-  await upgrade(stage);
-  await configurations(stage, isRaft);
+/** A part of the history; the chaincodes `recorded` and `shuttle` are there. */
+export type Scene = (stage: Stage) => Promise<void>;
+
+/** Plays the history, whole or in short. */
+export async function playHistory(stage: Stage, length: 'whole' | 'short'): Promise<void> {
+  for (const scene of SCENES[length]) await scene(stage);
+}
+
+function isRaft({ network }: Stage): boolean {
+  return network.description.options.profile === 'raft';
 }
 
 function put(key: string, value = key): Omit<Call, 'chaincode'> {
@@ -120,6 +109,12 @@ function note(
   stage.noted.push(...positions.map((position) => ({ what, ...position })));
 }
 
+async function endingIdentities(stage: Stage): Promise<void> {
+  const { expiring, revoked } = stage.actors;
+  await send(stage, 'of a certificate that has expired', expiring, put('of-the-expired'));
+  await send(stage, 'of a certificate that is revoked later', revoked, put('of-the-revoked'));
+}
+
 async function values(stage: Stage): Promise<void> {
   const { org1, org2 } = stage.actors;
   const shuttle = (transaction: string, ...args: string[]): Call => ({
@@ -151,10 +146,11 @@ async function conflicts(stage: Stage): Promise<void> {
   await send(stage, 'a stale read', org2, stale, 'MVCC_READ_CONFLICT');
   const both = [await bump(org1), await bump(org2)];
   await sendTogether(stage, 'one of two that count', both, ['VALID', 'MVCC_READ_CONFLICT']);
-  const range = call('count', 'many/', 'many0', 'counted');
+  await send(stage, 'a key in a range', org1, put('range/1'));
+  const range = call('count', 'range/', 'range0', 'counted');
   const counted = await org1.endorse({ chaincode: CHAINCODE, ...range });
   await send(stage, 'a range counted', org1, range);
-  await send(stage, 'a key that comes into a range', org2, put('many/new'));
+  await send(stage, 'a key that comes into a range', org2, put('range/new'));
   await send(stage, 'a range with a phantom', org1, counted, 'PHANTOM_READ_CONFLICT');
 }
 
@@ -207,7 +203,7 @@ async function privateData(stage: Stage): Promise<void> {
   await send(stage, 'private data purged', org1, purged);
 }
 
-async function brokenOnes(stage: Stage, isRaft: boolean): Promise<void> {
+async function brokenOnes(stage: Stage): Promise<void> {
   const { org1 } = stage.actors;
   const ways: [string, Code, (envelope: common.Envelope) => Uint8Array][] = [
     ['another transaction id', 'BAD_PROPOSAL_TXID', broken.withAnotherTxId],
@@ -215,7 +211,7 @@ async function brokenOnes(stage: Stage, isRaft: boolean): Promise<void> {
     ['nothing inside', 'INVALID_ENDORSER_TRANSACTION', broken.withoutData],
   ];
   // SmartBFT orders nothing but transactions.
-  if (isRaft) ways.push(['no transaction', 'BAD_COMMON_HEADER', broken.withoutItsType]);
+  if (isRaft(stage)) ways.push(['no transaction', 'BAD_COMMON_HEADER', broken.withoutItsType]);
   for (const [what, code, way] of ways) {
     const endorsed = await org1.endorse({ chaincode: CHAINCODE, ...put('broken') });
     await send(stage, what, org1, await org1.sign(way(endorsed)), code);
@@ -223,6 +219,8 @@ async function brokenOnes(stage: Stage, isRaft: boolean): Promise<void> {
 }
 
 async function duplicates(stage: Stage): Promise<void> {
+  // SmartBFT never orders a request again that it has ordered lately.
+  if (!isRaft(stage)) return;
   const { org1 } = stage.actors;
   const envelope = await org1.endorse({ chaincode: CHAINCODE, ...put('twice') });
   await Promise.all([org1.submit(envelope), org1.submit(envelope)]);
@@ -250,36 +248,65 @@ async function upgrade(stage: Stage): Promise<void> {
   }
 }
 
-async function configurations(stage: Stage, isRaft: boolean): Promise<void> {
+async function smallerBlocks(stage: Stage): Promise<void> {
   const { network, actors } = stage;
-  const { org1, org2 } = actors;
   await network.updateChannel(changes.cutBlocksAt(3));
   const many = Array.from({ length: 7 }, (_, n) =>
-    org1.endorse({ chaincode: CHAINCODE, ...put(`three/${n}`) }),
+    actors.org1.endorse({ chaincode: CHAINCODE, ...put(`three/${n}`) }),
   );
   const valid = many.map((): Code => 'VALID');
   await sendTogether(stage, 'one of three in a block', await Promise.all(many), valid);
-  await network.updateChannel(changes.revoke('Org2MSP', actors.revocation));
-  await send(stage, 'after a certificate was revoked', org2, put('revoked'));
-  // With SmartBFT this policy follows the consenters.
-  if (isRaft) {
-    await network.updateChannel(changes.validateBlocksByRole);
-    await send(stage, 'in a block that a role signs', org1, put('by-role'));
-  }
-  const held = await org1.endorse({
-    chaincode: 'shuttle',
-    ...call('setData', 'endorsed-by-one', '{}'),
-    endorsers: ['Org1MSP'],
-  });
-  const failure: Code = 'ENDORSEMENT_POLICY_FAILURE';
-  await send(stage, "against the channel's endorsement policy", org1, held, failure);
-  await network.updateChannel(changes.endorseByAny);
-  const alone = await org1.endorse({
-    chaincode: 'shuttle',
-    ...call('setData', 'endorsed-by-one', '{}'),
-    endorsers: ['Org1MSP'],
-  });
-  await send(stage, "as the channel's new endorsement policy allows", org1, alone);
-  await network.updateChannel(changes.addOrganization('Org3MSP', 'Org2MSP'));
-  await send(stage, 'with a third organisation', org2, put('last'));
 }
+
+async function revocation(stage: Stage): Promise<void> {
+  const { network, actors } = stage;
+  await network.updateChannel(changes.revoke('Org2MSP', actors.revocation));
+  await send(stage, 'after a certificate was revoked', actors.org2, put('revoked'));
+}
+
+async function blockPolicy(stage: Stage): Promise<void> {
+  // With SmartBFT this policy follows the consenters.
+  if (!isRaft(stage)) return;
+  await stage.network.updateChannel(changes.validateBlocksByRole);
+  await send(stage, 'in a block that a role signs', stage.actors.org1, put('by-role'));
+}
+
+async function endorsementPolicy(stage: Stage): Promise<void> {
+  const { network, actors } = stage;
+  const alone = (): Promise<common.Envelope> =>
+    actors.org1.endorse({
+      chaincode: 'shuttle',
+      ...call('setData', 'endorsed-by-one', '{}'),
+      endorsers: ['Org1MSP'],
+    });
+  const failure: Code = 'ENDORSEMENT_POLICY_FAILURE';
+  const what = "against the channel's endorsement policy";
+  await send(stage, what, actors.org1, await alone(), failure);
+  await network.updateChannel(changes.endorseByAny);
+  await send(stage, "as the channel's new policy allows", actors.org1, await alone());
+}
+
+async function thirdOrganization(stage: Stage): Promise<void> {
+  await stage.network.updateChannel(changes.addOrganization('Org3MSP', 'Org2MSP'));
+  await send(stage, 'with a third organisation', stage.actors.org2, put('last'));
+}
+
+const SCENES: Readonly<Record<'whole' | 'short', readonly Scene[]>> = {
+  whole: [
+    endingIdentities,
+    values,
+    conflicts,
+    endorsements,
+    keyLevelPolicies,
+    privateData,
+    brokenOnes,
+    duplicates,
+    upgrade,
+    smallerBlocks,
+    revocation,
+    blockPolicy,
+    endorsementPolicy,
+    thirdOrganization,
+  ],
+  short: [endingIdentities, conflicts, keyLevelPolicies, upgrade, revocation, endorsementPolicy],
+};
