@@ -1,32 +1,7 @@
 /** Whether a transaction can have the validation code that its block gives it. */
 import type { DoubtCode } from './findings.ts';
-import type { AccessSet } from './rwset.ts';
+import type { Updates } from './rwset.ts';
 import { CODES, type Judgement } from './transaction.ts';
-
-/** What the valid transactions of a block have written so far. */
-export class Written {
-  private readonly keys = new Set<string>();
-
-  add(sets: readonly AccessSet[]): void {
-    for (const { namespace, collection, writes, metadataWrites } of sets) {
-      for (const { key } of [...writes, ...metadataWrites]) {
-        this.keys.add(`${namespace}\0${collection}\0${key.toString('latin1')}`);
-      }
-    }
-  }
-
-  /** Whether something was read that another transaction of the block has written. */
-  conflictsWith(sets: readonly AccessSet[]): boolean {
-    return (
-      this.keys.size > 0 &&
-      sets.some(({ namespace, collection, reads }) =>
-        reads.some(({ key }) =>
-          this.keys.has(`${namespace}\0${collection}\0${key.toString('latin1')}`),
-        ),
-      )
-    );
-  }
-}
 
 export type Say = (isWrong: boolean, doubt: DoubtCode | null, sentence: string) => void;
 
@@ -40,7 +15,7 @@ const BY_STATE: readonly number[] = [
 /** What is known of a block's transactions before one of them. */
 export interface Before {
   readonly ids: ReadonlySet<string>;
-  readonly written: Written;
+  readonly updates: Pick<Updates, 'conflictsWith'>;
 }
 
 /** Holds the code of a transaction against what is known of it. */
@@ -82,7 +57,7 @@ function checkPassed(
   say: Say,
 ): void {
   const repeated = isRepeated(judgement, before);
-  const conflicts = before.written.conflictsWith(judgement.sets);
+  const conflicts = before.updates.conflictsWith(judgement.sets);
   if (code === CODES.VALID) {
     if (repeated || conflicts) {
       const why = repeated ? 'has the id' : 'reads what is written by one';

@@ -18,7 +18,7 @@ import {
   SIGNATURES,
   TRANSACTIONS_FILTER,
 } from './block-bytes.ts';
-import { checkCode, Written } from './codes.ts';
+import { checkCode } from './codes.ts';
 import { type ChannelConfig, readConfig } from './config.ts';
 import { Definitions } from './definitions.ts';
 import { readChannelHeader, readEnvelope, readPayload } from './envelope.ts';
@@ -195,9 +195,9 @@ class ChainVerifier implements Verifier {
       this.takeUnproven(parts, isConfig, notes);
       return;
     }
-    const valid = this.judgeAll(parts, codes, this.config, notes);
-    this.checkCommitHash(header.number, codes, commitHash, valid, notes);
-    for (const { sets } of valid ?? []) {
+    const { valid, updates } = this.judgeAll(parts, codes, this.config, notes);
+    this.checkCommitHash(header.number, codes, commitHash, updates, notes);
+    for (const sets of valid) {
       this.definitions.apply(sets);
       this.keyPolicies.apply(sets);
     }
@@ -213,13 +213,13 @@ class ChainVerifier implements Verifier {
     }
   }
 
-  /** What the valid transactions write; null when that of one is not known. */
+  /** Judges all transactions, and puts together what the valid ones write. */
   private judgeAll(
     { header, entries }: BlockParts,
     codes: Buffer,
     config: ChannelConfig,
     notes: Notes,
-  ): readonly Valid[] | null {
+  ): Judged {
     const context: Context = {
       config,
       definitions: this.definitions,
@@ -227,14 +227,17 @@ class ChainVerifier implements Verifier {
       changedPolicies: new Set(),
     };
     const ids = new Set<string>();
-    const written = new Written();
-    const valid: Valid[] = [];
+    const updates = new Updates();
+    const valid: (readonly AccessSet[])[] = [];
     let isWhole = true;
-    entries.forEach((entry, index) => {
+    const judgements = entries.map((entry) => judgeEntry(entry, context));
+    for (const judgement of judgements) {
+      updates.expect(setsOf(judgement) ?? []);
+    }
+    judgements.forEach((judgement, index) => {
       const code = codes[index] ?? CODES.INVALID_OTHER_REASON;
-      const judgement = judgeEntry(entry, context);
-      this.checkChannel(judgement, index, entry, notes);
-      checkCode(judgement, code, { ids, written }, (isWrong, doubt, sentence) => {
+      this.checkChannel(judgement, index, entries[index] ?? null, notes);
+      checkCode(judgement, code, { ids, updates }, (isWrong, doubt, sentence) => {
         if (isWrong) {
           notes.find('CODE_WRONG', sentence, codes.subarray(index, index + 1), index);
         } else if (doubt !== null) {
@@ -242,20 +245,20 @@ class ChainVerifier implements Verifier {
         }
       });
       if (code === CODES.VALID) {
-        const sets = judgement.kind === 'refused' ? null : judgement.sets;
+        const sets = setsOf(judgement);
         isWhole &&= sets !== null;
-        valid.push({ sets: sets ?? [], version: versionBytes(header.number, index) });
-        written.add(sets ?? []);
+        valid.push(sets ?? []);
+        updates.apply(sets ?? [], versionBytes(header.number, index));
         ids.add(judgement.header?.txId ?? '');
       }
     });
-    return isWhole ? valid : null;
+    return { valid, updates: isWhole ? updates : null };
   }
 
   private checkChannel(
     { header }: Judgement,
     index: number,
-    entry: Uint8Array,
+    entry: Uint8Array | null,
     notes: Notes,
   ): void {
     if (header !== null && this.channel !== null && header.channel !== this.channel) {
@@ -268,7 +271,7 @@ class ChainVerifier implements Verifier {
     block: bigint,
     codes: Buffer,
     stated: Buffer | null,
-    valid: readonly Valid[] | null,
+    updates: Updates | null,
     notes: Notes,
   ): void {
     const before = block === 1n ? Buffer.alloc(0) : (this.tip?.commitHash ?? null);
@@ -285,27 +288,20 @@ class ChainVerifier implements Verifier {
       }
       return;
     }
-    if (valid === null || before === null) {
+    if (updates === null || before === null) {
       const sentence = 'The commit hash covers what is not known here.';
       notes.doubt('EARLIER_STATE_NEEDED', sentence, null);
       return;
     }
-    const updates = new Updates();
-    for (const { sets, version } of valid) {
-      updates.apply(sets, version);
-    }
-    if (updates.unknown.length > 0) {
-      const count = updates.unknown.length;
+    if (updates.unknown.size > 0) {
+      const count = updates.unknown.size;
       const sentence = `Only metadata was written of ${count} keys of earlier blocks.`;
       notes.doubt('EARLIER_STATE_NEEDED', sentence, null);
       return;
     }
-    const computed = createHash('sha256')
-      .update(uvarint(codes.length))
-      .update(codes)
-      .update(updates.encode())
-      .update(before)
-      .digest();
+    const hash = createHash('sha256').update(uvarint(codes.length)).update(codes);
+    updates.hashInto(hash);
+    const computed = hash.update(before).digest();
     if (!computed.equals(stated)) {
       const [told, made] = [stated.toString('hex'), computed.toString('hex')];
       const sentence = `The commit hash is ${told}; codes and writes make ${made}.`;
@@ -339,9 +335,14 @@ class ChainVerifier implements Verifier {
   }
 }
 
-interface Valid {
-  readonly sets: readonly AccessSet[];
-  readonly version: Buffer;
+const setsOf = (judgement: Judgement): readonly AccessSet[] | null =>
+  judgement.kind === 'refused' ? null : judgement.sets;
+
+interface Judged {
+  /** What each valid transaction reads and writes. */
+  readonly valid: readonly (readonly AccessSet[])[];
+  /** All of it together; null when that of one transaction is not known. */
+  readonly updates: Updates | null;
 }
 
 /** Slot 3, for the orderer, is of Fabric 1 and empty since. */
