@@ -166,7 +166,7 @@ class ChainVerifier implements Verifier {
     const stated = readLastConfig(readSignatures(slot));
     const copy = metadata[LAST_CONFIG] ?? Buffer.alloc(0);
     if (firstDifference(copy, encodeLastConfig(stated ?? 0n)) !== null) {
-      const sentence = `The slot for the last config does not say block ${stated}, as orderers sign.`;
+      const sentence = `The slot for the last config does not say block ${stated}, as is signed.`;
       notes.find('LAST_CONFIG_WRONG', sentence, copy);
     }
     // Orderers sign this, so that nobody can leave out a config block and those behind it.
