@@ -1,6 +1,7 @@
 /** Whether a transaction can have the validation code that its block gives it. */
 import type { DoubtCode } from './findings.ts';
 import type { Updates } from './rwset.ts';
+import type { StateVersions } from './state.ts';
 import { CODES, type Judgement } from './transaction.ts';
 
 export type Say = (isWrong: boolean, doubt: DoubtCode | null, sentence: string) => void;
@@ -16,6 +17,8 @@ const BY_STATE: readonly number[] = [
 export interface Before {
   readonly ids: ReadonlySet<string>;
   readonly updates: Pick<Updates, 'conflictsWith'>;
+  /** Null unless the state is followed. */
+  readonly state: StateVersions | null;
 }
 
 /** Holds the code of a transaction against what is known of it. */
@@ -57,14 +60,18 @@ function checkPassed(
   say: Say,
 ): void {
   const repeated = isRepeated(judgement, before);
-  const conflicts = before.updates.conflictsWith(judgement.sets);
+  const conflicts =
+    before.updates.conflictsWith(judgement.sets) ||
+    before.state?.isCurrent(judgement.sets) === false;
   if (code === CODES.VALID) {
     if (repeated || conflicts) {
-      const why = repeated ? 'has the id' : 'reads what is written by one';
-      say(true, null, `It is told to be valid, and ${why} of an earlier one of the block.`);
+      const why = repeated ? 'has the id of one before it' : 'has read what was not so any more';
+      say(true, null, `It is told to be valid, and ${why}.`);
     }
   } else if (!BY_STATE.includes(code)) {
     say(true, null, `Nothing is wrong with it but, at most, what it read; its code is ${code}.`);
+  } else if (code === CODES.MVCC_READ_CONFLICT && before.state !== null && !conflicts) {
+    say(true, null, 'It is told to have read what was not so any more, and all was so.');
   } else if (!(code === CODES.DUPLICATE_TXID ? repeated : conflicts)) {
     say(false, 'CODE_UNPROVEN', `Whether it has the code ${code} only the state can tell.`);
   }

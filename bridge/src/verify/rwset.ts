@@ -230,7 +230,7 @@ export class Updates {
     );
   }
 
-  /** Hashes the bytes of txmgr.Updates: namespaces, collections, keys in the order of their bytes. */
+  /** Hashes txmgr.Updates: namespaces, collections and keys in the order of their bytes. */
   hashInto(hash: Hashing): void {
     const writer = new Writer(hash);
     for (const [namespace, collections] of inOrder(this.byNamespace)) {

@@ -27,6 +27,7 @@ import { type BlockReport, Notes } from './notes.ts';
 
 import { type AccessSet, Updates, versionBytes } from './rwset.ts';
 import { wrongSignatures } from './signatures.ts';
+import { StateVersions } from './state.ts';
 import { CODES, type Context, type Judgement, judgeEntry } from './transaction.ts';
 import { bytesField, encodeBytes, firstDifference, uvarint } from './wire.ts';
 
@@ -37,6 +38,11 @@ export interface VerifierOptions {
   readonly genesisHash: string | null;
   /** The channel that the blocks have to be of; null takes that of the first block. */
   readonly channel: string | null;
+  /**
+   * Follows the state from the first block on, so that MVCC_READ_CONFLICT is proven as well. Its
+   * memory grows with the number of keys. Default false.
+   */
+  readonly replay?: boolean;
 }
 
 export interface Verifier {
@@ -64,10 +70,13 @@ class ChainVerifier implements Verifier {
   private lastConfig: bigint | null = null;
   private readonly definitions = new Definitions();
   private readonly keyPolicies = new KeyPolicies();
+  /** Null unless it is followed from the first block on. */
+  private state: StateVersions | null;
 
   constructor(options: VerifierOptions) {
     this.options = options;
     this.channel = options.channel;
+    this.state = options.replay === true ? new StateVersions() : null;
   }
 
   verify(bytes: Uint8Array): BlockReport {
@@ -122,6 +131,7 @@ class ChainVerifier implements Verifier {
     const { tip } = this;
     if (tip === null) {
       if (header.number > 0n) {
+        this.state = null;
         const sentence = `The chain begins at block ${header.number}; what was before is not here.`;
         notes.doubt('START_NOT_PROVEN', sentence, null);
       } else if (genesisHash === null) {
@@ -197,9 +207,13 @@ class ChainVerifier implements Verifier {
     }
     const { valid, updates } = this.judgeAll(parts, codes, this.config, notes);
     this.checkCommitHash(header.number, codes, commitHash, updates, notes);
-    for (const sets of valid) {
+    if (updates === null) {
+      this.state = null;
+    }
+    for (const { sets, index } of valid) {
       this.definitions.apply(sets);
       this.keyPolicies.apply(sets);
+      this.state?.apply(sets, header.number, index);
     }
     if (isConfig) {
       this.takeConfig(parts, notes);
@@ -228,7 +242,7 @@ class ChainVerifier implements Verifier {
     };
     const ids = new Set<string>();
     const updates = new Updates();
-    const valid: (readonly AccessSet[])[] = [];
+    const valid: Valid[] = [];
     let isWhole = true;
     const judgements = entries.map((entry) => judgeEntry(entry, context));
     for (const judgement of judgements) {
@@ -237,17 +251,22 @@ class ChainVerifier implements Verifier {
     judgements.forEach((judgement, index) => {
       const code = codes[index] ?? CODES.INVALID_OTHER_REASON;
       this.checkChannel(judgement, index, entries[index] ?? null, notes);
-      checkCode(judgement, code, { ids, updates }, (isWrong, doubt, sentence) => {
-        if (isWrong) {
-          notes.find('CODE_WRONG', sentence, codes.subarray(index, index + 1), index);
-        } else if (doubt !== null) {
-          notes.doubt(doubt, sentence, index);
-        }
-      });
+      checkCode(
+        judgement,
+        code,
+        { ids, updates, state: this.state },
+        (isWrong, doubt, sentence) => {
+          if (isWrong) {
+            notes.find('CODE_WRONG', sentence, codes.subarray(index, index + 1), index);
+          } else if (doubt !== null) {
+            notes.doubt(doubt, sentence, index);
+          }
+        },
+      );
       if (code === CODES.VALID) {
         const sets = setsOf(judgement);
         isWhole &&= sets !== null;
-        valid.push(sets ?? []);
+        valid.push({ sets: sets ?? [], index });
         updates.apply(sets ?? [], versionBytes(header.number, index));
         ids.add(judgement.header?.txId ?? '');
       }
@@ -338,9 +357,14 @@ class ChainVerifier implements Verifier {
 const setsOf = (judgement: Judgement): readonly AccessSet[] | null =>
   judgement.kind === 'refused' ? null : judgement.sets;
 
+interface Valid {
+  readonly sets: readonly AccessSet[];
+  readonly index: number;
+}
+
 interface Judged {
   /** What each valid transaction reads and writes. */
-  readonly valid: readonly (readonly AccessSet[])[];
+  readonly valid: readonly Valid[];
   /** All of it together; null when that of one transaction is not known. */
   readonly updates: Updates | null;
 }
