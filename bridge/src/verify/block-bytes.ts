@@ -24,6 +24,7 @@ export interface BlockParts {
 
 /** common.BlockMetadataIndex. */
 export const SIGNATURES = 0;
+export const LAST_CONFIG = 1;
 export const TRANSACTIONS_FILTER = 2;
 export const COMMIT_HASH = 4;
 
@@ -134,6 +135,14 @@ export function readLastConfig({ value }: Signatures): bigint | null {
     },
   });
   return index;
+}
+
+/**
+ * The slot LAST_CONFIG as orderers still fill it: what they sign in the slot SIGNATURES, once more
+ * and unsigned.
+ */
+export function encodeLastConfig(index: bigint): Buffer[] {
+  return encodeBytes(1, Buffer.concat(encodeInteger(1, index)));
 }
 
 /** What orderers sign behind the metadata's value and their own header. */

@@ -8,8 +8,10 @@ import { headerHash } from '../block/decode.ts';
 import {
   type BlockParts,
   COMMIT_HASH,
+  encodeLastConfig,
   firstOddByte,
   isWholeEnvelope,
+  LAST_CONFIG,
   readBlock,
   readLastConfig,
   readSignatures,
@@ -172,6 +174,11 @@ class ChainVerifier implements Verifier {
     const wanted = isConfig ? header.number : this.lastConfig;
     const slot = metadata[SIGNATURES] ?? Buffer.alloc(0);
     const stated = readLastConfig(readSignatures(slot));
+    const copy = metadata[LAST_CONFIG] ?? Buffer.alloc(0);
+    if (firstDifference(copy, encodeLastConfig(stated ?? 0n)) !== null) {
+      const sentence = `The slot for the last config does not say block ${stated}, as is signed.`;
+      notes.find('LAST_CONFIG_WRONG', sentence, copy);
+    }
     // Orderers sign this, so that nobody can leave out a config block and those behind it.
     if (header.number > 0n && wanted !== null && stated !== wanted) {
       const sentence = `The block names block ${stated} as its config, which is ${wanted}.`;
@@ -183,6 +190,7 @@ class ChainVerifier implements Verifier {
     const { header, entries, metadata } = parts;
     const codes = metadata[TRANSACTIONS_FILTER] ?? Buffer.alloc(0);
     if (header.number === 0n) {
+      this.checkLastConfig(parts, true, notes);
       this.takeConfig(parts, notes);
       return;
     }
@@ -361,8 +369,8 @@ interface Judged {
   readonly updates: Updates | null;
 }
 
-/** Slots 0, 2 and 4; those for the last config and the orderer are of Fabric 1 and empty since. */
-const USED_SLOTS = [SIGNATURES, TRANSACTIONS_FILTER, COMMIT_HASH];
+/** Slot 3, for the orderer, is of Fabric 1 and empty since. */
+const USED_SLOTS = [SIGNATURES, LAST_CONFIG, TRANSACTIONS_FILTER, COMMIT_HASH];
 const HASH_BYTES = 32;
 const CONFIG_TYPE = 1n;
 
