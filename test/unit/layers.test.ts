@@ -41,6 +41,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'assemble-status.ts': 5.5,
   'assemble-tools.ts': 5.5,
   'assemble-letters.ts': 5.5,
+  'assemble-published.ts': 5.4,
   'assemble-index.ts': 5.5,
   'assemble-stage.ts': 5.5,
   'assemble.ts': 6,
