@@ -1,6 +1,7 @@
 /** The composition root: the only place that knows every adapter. */
 
 import { Connections } from './assemble-connect.ts';
+import { consumeWith } from './assemble-consume.ts';
 import { indexWith, readModelOf } from './assemble-index.ts';
 import { lettersWith, letterWith, replayRawWith, replayWith } from './assemble-letters.ts';
 import { createPublishedReader } from './assemble-published.ts';
@@ -215,6 +216,14 @@ class AssembledShuttle implements Shuttle {
   async *tail(options: TailOptions, signal: AbortSignal): AsyncGenerator<TailRecord> {
     const reader = createPublishedReader(this.kafka(), this.settings);
     yield* readTail(reader, this.topics()[options.kind], options, signal);
+  }
+
+  async consume(
+    request: Parameters<Shuttle['consume']>[0],
+    signal: AbortSignal,
+  ): ReturnType<Shuttle['consume']> {
+    const { settings, outage } = this;
+    return await consumeWith({ settings, kafka: this.kafka(), outage, clock }, request, signal);
   }
 
   async status(): Promise<Status> {

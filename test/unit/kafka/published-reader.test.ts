@@ -21,6 +21,7 @@ function readerOf(records: readonly SourceRecord[]): PartitionReader {
   const unused = () => Promise.reject(new TypeError('not asked for'));
   const log: PartitionReader = {
     ends: unused,
+    offsetsAt: unused,
     groupOffsets: unused,
     close: async () => {},
     fetch: async (_, offset): Promise<FetchedOrNothing> => {
