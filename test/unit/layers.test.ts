@@ -77,6 +77,8 @@ const LIBRARIES: Readonly<Record<string, string>> = {
   luxon: 'clean',
   re2js: 'clean',
   saxes: 'clean',
+  '@peculiar/asn1-schema': 'verify',
+  '@peculiar/asn1-x509': 'verify',
 };
 
 /** What code on ports alone may have of Node: nothing that reaches outside the process. */

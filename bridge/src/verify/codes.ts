@@ -1,0 +1,96 @@
+/** Whether a transaction can have the validation code that its block gives it. */
+import type { DoubtCode } from './findings.ts';
+import type { AccessSet } from './rwset.ts';
+import { CODES, type Judgement } from './transaction.ts';
+
+/** What the valid transactions of a block have written so far. */
+export class Written {
+  private readonly keys = new Set<string>();
+
+  add(sets: readonly AccessSet[]): void {
+    for (const { namespace, collection, writes, metadataWrites } of sets) {
+      for (const { key } of [...writes, ...metadataWrites]) {
+        this.keys.add(`${namespace}\0${collection}\0${key.toString('latin1')}`);
+      }
+    }
+  }
+
+  /** Whether something was read that another transaction of the block has written. */
+  conflictsWith(sets: readonly AccessSet[]): boolean {
+    return (
+      this.keys.size > 0 &&
+      sets.some(({ namespace, collection, reads }) =>
+        reads.some(({ key }) =>
+          this.keys.has(`${namespace}\0${collection}\0${key.toString('latin1')}`),
+        ),
+      )
+    );
+  }
+}
+
+export type Say = (isWrong: boolean, doubt: DoubtCode | null, sentence: string) => void;
+
+/** By state only: a peer comes to these when everything else is right. */
+const BY_STATE: readonly number[] = [
+  CODES.DUPLICATE_TXID,
+  CODES.MVCC_READ_CONFLICT,
+  CODES.PHANTOM_READ_CONFLICT,
+];
+
+/** What is known of a block's transactions before one of them. */
+export interface Before {
+  readonly ids: ReadonlySet<string>;
+  readonly written: Written;
+}
+
+/** Holds the code of a transaction against what is known of it. */
+export function checkCode(judgement: Judgement, code: number, before: Before, say: Say): void {
+  if (judgement.kind === 'unknown') {
+    say(false, judgement.doubt, judgement.sentence);
+  } else if (judgement.kind === 'refused') {
+    checkRefused(judgement, code, before, say);
+  } else {
+    checkPassed(judgement, code, before, say);
+  }
+}
+
+const isRepeated = ({ header }: Judgement, { ids }: Before): boolean =>
+  header !== null && ids.has(header.txId);
+
+type JudgementOf<K> = Extract<Judgement, { readonly kind: K }>;
+
+function checkRefused(
+  judgement: JudgementOf<'refused'>,
+  code: number,
+  before: Before,
+  say: Say,
+): void {
+  if (code === CODES.DUPLICATE_TXID && judgement.isBehindIds) {
+    if (!isRepeated(judgement, before)) {
+      say(false, 'CODE_UNPROVEN', 'Its id may be that of a transaction in an earlier block.');
+    }
+  } else if (code !== judgement.code) {
+    const wanted = `the code has to be ${judgement.code}, and is ${code}`;
+    say(true, null, `${judgement.sentence.replace(/\.$/, '')}: ${wanted}.`);
+  }
+}
+
+function checkPassed(
+  judgement: JudgementOf<'passes'>,
+  code: number,
+  before: Before,
+  say: Say,
+): void {
+  const repeated = isRepeated(judgement, before);
+  const conflicts = before.written.conflictsWith(judgement.sets);
+  if (code === CODES.VALID) {
+    if (repeated || conflicts) {
+      const why = repeated ? 'has the id' : 'reads what is written by one';
+      say(true, null, `It is told to be valid, and ${why} of an earlier one of the block.`);
+    }
+  } else if (!BY_STATE.includes(code)) {
+    say(true, null, `Nothing is wrong with it but, at most, what it read; its code is ${code}.`);
+  } else if (!(code === CODES.DUPLICATE_TXID ? repeated : conflicts)) {
+    say(false, 'CODE_UNPROVEN', `Whether it has the code ${code} only the state can tell.`);
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Which policy the endorsements of a chaincode have to satisfy, as the blocks so far have defined
+ * it. Source: Fabric's core/chaincode/lifecycle (the state of the namespace `_lifecycle`).
+ */
+import { common } from '@hyperledger/fabric-protos';
+import { applicationPolicy, type ChannelConfig } from './config.ts';
+import { Unprovable } from './findings.ts';
+import type { Policy } from './policy.ts';
+import type { AccessSet } from './rwset.ts';
+import { bytesField, bytesFields } from './wire.ts';
+
+const LIFECYCLE = '_lifecycle';
+const LIFECYCLE_POLICY = '/Channel/Application/LifecycleEndorsement';
+const IMPLICIT_COLLECTION = '_implicit_org_';
+const BUILT_IN_PLUGIN = 'vscc';
+const FIELD = /^namespaces\/fields\/([^/]+)\/(ValidationInfo|Collections)$/;
+/** lifecycle.StateData.Bytes. */
+const STATE_BYTES = 2;
+
+interface Definition {
+  /** lifecycle.ChaincodeValidationInfo. */
+  info: Buffer | null;
+  /** common.CollectionConfigPackage. */
+  collections: Buffer | null;
+}
+
+/** So many chaincodes may be defined on a channel, as far as this goes. */
+const DEFINITIONS_MAX = 10_000;
+
+export class Definitions {
+  private readonly byName = new Map<string, Definition>();
+
+  /** Takes what a valid transaction has written, when its block is done. */
+  apply(sets: readonly AccessSet[]): void {
+    for (const { namespace, collection, writes } of sets) {
+      if (namespace === LIFECYCLE && collection === '') {
+        for (const { key, value } of writes) {
+          this.write(
+            key.toString('utf8'),
+            value === null ? null : Buffer.from(bytesField(value, STATE_BYTES)),
+          );
+        }
+      }
+    }
+  }
+
+  /**
+   * The policy of a chaincode, or of one of its collections; null when that collection is unknown.
+   *
+   * @throws Unprovable CHAINCODE_UNKNOWN, POLICY_UNKNOWN
+   */
+  policyOf(config: ChannelConfig, chaincode: string, collection: string): Policy | null {
+    if (collection.startsWith(IMPLICIT_COLLECTION)) {
+      return organizationPolicy(config, collection.slice(IMPLICIT_COLLECTION.length));
+    }
+    if (chaincode === LIFECYCLE) {
+      return collection === '' ? configPolicy(config, LIFECYCLE_POLICY) : null;
+    }
+    const definition = this.byName.get(chaincode);
+    if (definition?.info === undefined || definition.info === null) {
+      const sentence = `The blocks so far do not define the chaincode ${chaincode}.`;
+      throw new Unprovable('CHAINCODE_UNKNOWN', sentence);
+    }
+    const own = collection === '' ? null : collectionPolicy(definition.collections, collection);
+    if (collection !== '' && own === null) {
+      return null;
+    }
+    const [plugin, parameter] = bytesFields(definition.info, 2) as [Buffer, Buffer];
+    if (plugin.toString('utf8') !== BUILT_IN_PLUGIN) {
+      const sentence = `${chaincode} is validated by the plug-in ${plugin.toString()}.`;
+      throw new Unprovable('POLICY_UNKNOWN', sentence);
+    }
+    return applicationPolicy(config, own === null || own.length === 0 ? parameter : own);
+  }
+
+  private write(key: string, value: Buffer | null): void {
+    const [, name = '', field] = FIELD.exec(key) ?? [];
+    if (name === '' || (!this.byName.has(name) && this.byName.size >= DEFINITIONS_MAX)) {
+      return;
+    }
+    const definition = this.byName.get(name) ?? { info: null, collections: null };
+    if (field === 'ValidationInfo') {
+      definition.info = value;
+    } else {
+      definition.collections = value;
+    }
+    this.byName.set(name, definition);
+  }
+}
+
+function organizationPolicy(config: ChannelConfig, mspId: string): Policy | null {
+  const name = config.organizationOf(mspId);
+  return name === null ? null : configPolicy(config, `/Channel/Application/${name}/Endorsement`);
+}
+
+function configPolicy(config: ChannelConfig, path: string): Policy {
+  const policy = config.policy(path);
+  if (policy === null) {
+    throw new Unprovable('POLICY_UNKNOWN', `There is no policy ${path} in the channel's config.`);
+  }
+  return policy;
+}
+
+/** Empty for that of the chaincode; null when there is no such collection. */
+function collectionPolicy(packaged: Buffer | null, wanted: string): Uint8Array | null {
+  const collections =
+    packaged === null
+      ? []
+      : common.CollectionConfigPackage.deserializeBinary(packaged).getConfigList();
+  const found = collections
+    .map((each) => each.getStaticCollectionConfig())
+    .find((each) => each?.getName() === wanted);
+  return found === undefined
+    ? null
+    : (found.getEndorsementPolicy()?.serializeBinary() ?? new Uint8Array());
+}

@@ -1,0 +1,59 @@
+/** Signatures as Fabric takes them: ECDSA with the low S only, and Ed25519. */
+import { verify } from 'node:crypto';
+import type { Certificate } from './certificate.ts';
+
+/** Half of the orders of P-256 and P-384. Source: SEC 2, sections 2.4.2 and 2.5.1. */
+const HALF_ORDERS: Readonly<Record<string, bigint>> = {
+  prime256v1: half('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551'),
+  secp384r1: half(`${'f'.repeat(48)}c7634d81f4372ddf581a0db248b0a77aecec196accc52973`),
+};
+
+function half(order: string): bigint {
+  return BigInt(`0x${order}`) >> 1n;
+}
+
+/** Why a signature is not one of the certificate's key over the message; null when it is. */
+export function wrongSignature(
+  { key, keyType, curve }: Certificate,
+  message: Uint8Array,
+  signature: Uint8Array,
+): string | null {
+  if (keyType === 'ed25519') {
+    return verify(null, message, key, signature) ? null : 'it does not match';
+  }
+  const most = keyType === 'ec' ? HALF_ORDERS[curve] : undefined;
+  if (most === undefined) {
+    return `keys of the kind ${keyType} ${curve} do not sign here`;
+  }
+  const s = secondInteger(signature);
+  if (s === null) {
+    return 'it is no signature';
+  }
+  if (s > most) {
+    return 'its S is high, so that another signature could be made of it';
+  }
+  return verify('sha256', message, key, signature) ? null : 'it does not match';
+}
+
+const SEQUENCE = 0x30;
+const INTEGER = 0x02;
+
+/** S of the DER SEQUENCE {INTEGER r, INTEGER s}; null when the bytes are not exactly that. */
+function secondInteger(der: Uint8Array): bigint | null {
+  const r = 4;
+  const rLength = der[3] ?? 0;
+  const s = r + rLength + 2;
+  const sLength = der[s - 1] ?? 0;
+  const isPair =
+    der[0] === SEQUENCE &&
+    der[1] === der.length - 2 &&
+    der[2] === INTEGER &&
+    der[s - 2] === INTEGER &&
+    s + sLength === der.length &&
+    rLength > 0 &&
+    sLength > 0;
+  if (!isPair || (der[s] ?? 0) >= 0x80) {
+    return null;
+  }
+  return BigInt(`0x${Buffer.from(der.subarray(s)).toString('hex')}`);
+}

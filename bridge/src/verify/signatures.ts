@@ -1,0 +1,88 @@
+/** Who has signed a block. Source: Fabric's protoutil.BlockSignatureVerifier. */
+import { msp as protos } from '@hyperledger/fabric-protos';
+import type { BlockHeader } from '../block/decode.ts';
+import { type BlockSignature, readSignatures, SIGNATURES, signedHeader } from './block-bytes.ts';
+import type { ChannelConfig } from './config.ts';
+import type { FindingCode } from './findings.ts';
+import type { Signed } from './policy.ts';
+import { bytesField, readFields } from './wire.ts';
+
+const BLOCK_POLICY = '/Channel/Orderer/BlockValidation';
+
+export interface Wrong {
+  readonly code: FindingCode;
+  readonly sentence: string;
+  /** A view into the block at the place that is wrong; null when it is about none. */
+  readonly at: Uint8Array | null;
+}
+
+/**
+ * What is wrong with the signatures of a block, by the config that held before it.
+ *
+ * @throws Unprovable when the config has a policy or identity that is not understood
+ */
+export function wrongSignatures(
+  header: BlockHeader,
+  metadata: readonly Buffer[],
+  config: ChannelConfig,
+): Wrong[] {
+  const slot = metadata[SIGNATURES] ?? Buffer.alloc(0);
+  const { value, signatures, isCanonical } = readSignatures(slot);
+  if (!isCanonical) {
+    const sentence = 'The signatures of the block are not encoded as orderers encode them.';
+    return [{ code: 'BLOCK_NOT_CANONICAL', sentence, at: slot }];
+  }
+  const wrong: Wrong[] = [];
+  const signed: Signed[] = [];
+  for (const each of signatures) {
+    const { identity, head } = signerOf(each, config);
+    if (identity === null) {
+      continue;
+    }
+    const message = Buffer.concat([value, head, signedHeader(header)]);
+    const one = { identity, message, signature: each.signature };
+    const refusal = config.members.refusal(one);
+    if (refusal !== null) {
+      const sentence = `A signature of the block does not count: ${refusal}.`;
+      wrong.push({ code: 'SIGNATURE_WRONG', sentence, at: each.signature });
+    }
+    signed.push(one);
+  }
+  const policy = config.policy(BLOCK_POLICY);
+  if (policy === null || !policy(config.members.signersOf(signed))) {
+    const quorum = quorumOf(config);
+    const needed = quorum === null ? '' : `; ${quorum} orderers have to sign`;
+    const sentence = `The ${signatures.length} signatures do not satisfy ${BLOCK_POLICY}${needed}.`;
+    wrong.push({ code: 'SIGNATURES_TOO_FEW', sentence, at: slot });
+  }
+  return wrong;
+}
+
+/** Identity null: an orderer that the config does not have, which a peer passes over. */
+function signerOf(
+  { signatureHeader, identifierHeader }: BlockSignature,
+  { isBft, consenters }: ChannelConfig,
+): { readonly identity: Uint8Array | null; readonly head: Buffer } {
+  if (!isBft || signatureHeader.length > 0 || identifierHeader.length === 0) {
+    return { identity: bytesField(signatureHeader, 1), head: signatureHeader };
+  }
+  let identifier = 0n;
+  readFields(identifierHeader, {
+    integer: (field, value) => {
+      identifier = field === 1 ? value : identifier;
+    },
+  });
+  const consenter = consenters.find(({ id }) => BigInt(id) === identifier);
+  return { identity: consenter?.identity ?? null, head: identifierHeader };
+}
+
+/** Of n orderers, f = (n - 1) / 3 may lie: ceil((n + f + 1) / 2) have to sign. */
+function quorumOf({ consenters }: ChannelConfig): number | null {
+  const n = consenters.length;
+  return n === 0 ? null : Math.ceil((n + Math.floor((n - 1) / 3) + 1) / 2);
+}
+
+/** The MSP of an identity, for sentences. */
+export function mspIdOf(serialized: Uint8Array): string {
+  return protos.SerializedIdentity.deserializeBinary(serialized).getMspid();
+}

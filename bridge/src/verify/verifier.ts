@@ -1,0 +1,392 @@
+/**
+ * Proves a chain block by block: each from the one before it, the codes and the config that those
+ * before it have left. It holds what later blocks need, and nothing of the blocks themselves, so
+ * that its memory does not grow with the chain.
+ */
+import { createHash } from 'node:crypto';
+import { headerHash } from '../block/decode.ts';
+import {
+  type BlockParts,
+  COMMIT_HASH,
+  firstOddByte,
+  isWholeEnvelope,
+  readBlock,
+  readLastConfig,
+  readSignatures,
+  SIGNATURES,
+  TRANSACTIONS_FILTER,
+} from './block-bytes.ts';
+import { checkCode, Written } from './codes.ts';
+import { type ChannelConfig, readConfig } from './config.ts';
+import { Definitions } from './definitions.ts';
+import { readChannelHeader, readEnvelope, readPayload } from './envelope.ts';
+import { KeyPolicies } from './key-policies.ts';
+import { type BlockReport, Notes } from './notes.ts';
+
+import { type AccessSet, Updates, versionBytes } from './rwset.ts';
+import { wrongSignatures } from './signatures.ts';
+import { CODES, type Context, type Judgement, judgeEntry } from './transaction.ts';
+import { bytesField, encodeBytes, firstDifference, uvarint } from './wire.ts';
+
+export type { BlockReport } from './notes.ts';
+
+export interface VerifierOptions {
+  /** Header hash of block 0, lower-case hex; null takes the first one that comes. */
+  readonly genesisHash: string | null;
+  /** The channel that the blocks have to be of; null takes that of the first block. */
+  readonly channel: string | null;
+}
+
+export interface Verifier {
+  /** Verifies the next block by its exact bytes. Never throws. */
+  verify(bytes: Uint8Array): BlockReport;
+}
+
+export function createVerifier(options: VerifierOptions): Verifier {
+  return new ChainVerifier(options);
+}
+
+/** What the block before has left. */
+interface Tip {
+  readonly number: bigint;
+  readonly hash: string;
+  /** As the block states it; null when it has none. */
+  readonly commitHash: Buffer | null;
+}
+
+class ChainVerifier implements Verifier {
+  private readonly options: VerifierOptions;
+  private channel: string | null;
+  private tip: Tip | null = null;
+  private config: ChannelConfig | null = null;
+  private lastConfig: bigint | null = null;
+  private readonly definitions = new Definitions();
+  private readonly keyPolicies = new KeyPolicies();
+
+  constructor(options: VerifierOptions) {
+    this.options = options;
+    this.channel = options.channel;
+  }
+
+  verify(bytes: Uint8Array): BlockReport {
+    const due = this.tip === null ? 0n : this.tip.number + 1n;
+    const notes = new Notes(due, bytes);
+    let parts: BlockParts;
+    try {
+      parts = readBlock(bytes);
+    } catch {
+      notes.find('BLOCK_UNREADABLE', 'The bytes are no block.', null);
+      return notes.report({ hash: '', commitHash: null, transactions: 0 });
+    }
+    const { header, entries } = parts;
+    notes.block = header.number;
+    if (!hasHashes(parts)) {
+      notes.find('BLOCK_UNREADABLE', 'The header has hashes of a wrong length.', null);
+      return notes.report({ hash: '', commitHash: null, transactions: entries.length });
+    }
+    const commitHash = statedCommitHash(parts);
+    const hash = headerHash(header);
+    this.checkBytes(parts, notes);
+    this.checkPlace(parts, hash, notes);
+    checkData(parts, notes);
+    this.checkSigners(parts, notes);
+    this.checkEntries(parts, commitHash, notes);
+    this.tip = { number: header.number, hash, commitHash };
+    return notes.report({
+      hash,
+      commitHash: commitHash?.toString('hex') ?? null,
+      transactions: entries.length,
+    });
+  }
+
+  private checkBytes(parts: BlockParts, notes: Notes): void {
+    const odd = firstOddByte(parts);
+    if (odd !== null) {
+      const sentence = `From byte ${odd} on the block is not encoded as a peer encodes it.`;
+      notes.findAt('BLOCK_NOT_CANONICAL', sentence, odd);
+    }
+    const slot = parts.metadata[COMMIT_HASH] ?? Buffer.alloc(0);
+    if (firstDifference(slot, encodeBytes(1, bytesField(slot, 1))) !== null) {
+      notes.find('BLOCK_NOT_CANONICAL', 'The commit hash has something beside it.', slot);
+    }
+    const odds = parts.metadata.filter((each, index) => !USED_SLOTS.includes(index) && each.length);
+    for (const each of odds) {
+      notes.find('BLOCK_NOT_CANONICAL', 'A slot of the metadata is filled that has no use.', each);
+    }
+  }
+
+  private checkPlace({ header }: BlockParts, hash: string, notes: Notes): void {
+    const { genesisHash } = this.options;
+    const { tip } = this;
+    if (tip === null) {
+      if (header.number > 0n) {
+        const sentence = `The chain begins at block ${header.number}; what was before is not here.`;
+        notes.doubt('START_NOT_PROVEN', sentence, null);
+      } else if (genesisHash === null) {
+        const sentence = `Block 0 is ${hash}, and nobody has said that it has to be.`;
+        notes.doubt('GENESIS_NOT_PINNED', sentence, null);
+      } else if (genesisHash !== hash) {
+        const sentence = `Block 0 is ${hash}, and has to be ${genesisHash}.`;
+        notes.find('GENESIS_WRONG', sentence, null);
+      }
+      return;
+    }
+    if (header.number !== tip.number + 1n) {
+      const sentence = `Block ${header.number} comes where block ${tip.number + 1n} is due.`;
+      notes.find('NUMBER_WRONG', sentence, null);
+    }
+    if (Buffer.from(header.previousHash).toString('hex') !== tip.hash) {
+      const sentence = `Block ${header.number} does not continue block ${tip.number}, ${tip.hash}.`;
+      notes.find('PREVIOUS_HASH_WRONG', sentence, header.previousHash);
+    }
+  }
+
+  private checkSigners({ header, metadata }: BlockParts, notes: Notes): void {
+    if (header.number === 0n) {
+      return;
+    }
+    const { config } = this;
+    if (config === null) {
+      const sentence = 'The config under which the block was signed is not known.';
+      notes.doubt('CONFIG_UNKNOWN', sentence, null);
+      return;
+    }
+    notes.proving(null, () => {
+      for (const { code, sentence, at } of wrongSignatures(header, metadata, config)) {
+        notes.find(code, sentence, at);
+      }
+    });
+  }
+
+  private checkLastConfig({ header, metadata }: BlockParts, isConfig: boolean, notes: Notes): void {
+    const wanted = isConfig ? header.number : this.lastConfig;
+    const slot = metadata[SIGNATURES] ?? Buffer.alloc(0);
+    const stated = readLastConfig(readSignatures(slot));
+    // Orderers sign this, so that nobody can leave out a config block and those behind it.
+    if (header.number > 0n && wanted !== null && stated !== wanted) {
+      const sentence = `The block names block ${stated} as its config, which is ${wanted}.`;
+      notes.find('LAST_CONFIG_WRONG', sentence, slot);
+    }
+  }
+
+  private checkEntries(parts: BlockParts, commitHash: Buffer | null, notes: Notes): void {
+    const { header, entries, metadata } = parts;
+    const codes = metadata[TRANSACTIONS_FILTER] ?? Buffer.alloc(0);
+    if (header.number === 0n) {
+      this.takeConfig(parts, notes);
+      return;
+    }
+    const isConfig = entries.length === 1 && isConfigEntry(entries[0] ?? Buffer.alloc(0));
+    this.checkLastConfig(parts, isConfig, notes);
+    if (codes.length !== entries.length) {
+      const sentence = `There are ${codes.length} codes for ${entries.length} transactions.`;
+      notes.find('CODE_WRONG', sentence, codes);
+      return;
+    }
+    if (this.config === null) {
+      this.takeUnproven(parts, isConfig, notes);
+      return;
+    }
+    const valid = this.judgeAll(parts, codes, this.config, notes);
+    this.checkCommitHash(header.number, codes, commitHash, valid, notes);
+    for (const { sets } of valid ?? []) {
+      this.definitions.apply(sets);
+      this.keyPolicies.apply(sets);
+    }
+    if (isConfig) {
+      this.takeConfig(parts, notes);
+    }
+  }
+
+  /** Behind a start that is not the first block, the first config block is taken as it is. */
+  private takeUnproven(parts: BlockParts, isConfig: boolean, notes: Notes): void {
+    if (isConfig) {
+      this.takeConfig(parts, notes);
+    }
+  }
+
+  /** What the valid transactions write; null when that of one is not known. */
+  private judgeAll(
+    { header, entries }: BlockParts,
+    codes: Buffer,
+    config: ChannelConfig,
+    notes: Notes,
+  ): readonly Valid[] | null {
+    const context: Context = {
+      config,
+      definitions: this.definitions,
+      keyPolicies: this.keyPolicies,
+      changedPolicies: new Set(),
+    };
+    const ids = new Set<string>();
+    const written = new Written();
+    const valid: Valid[] = [];
+    let isWhole = true;
+    entries.forEach((entry, index) => {
+      const code = codes[index] ?? CODES.INVALID_OTHER_REASON;
+      const judgement = judgeEntry(entry, context);
+      this.checkChannel(judgement, index, entry, notes);
+      checkCode(judgement, code, { ids, written }, (isWrong, doubt, sentence) => {
+        if (isWrong) {
+          notes.find('CODE_WRONG', sentence, codes.subarray(index, index + 1), index);
+        } else if (doubt !== null) {
+          notes.doubt(doubt, sentence, index);
+        }
+      });
+      if (code === CODES.VALID) {
+        const sets = judgement.kind === 'refused' ? null : judgement.sets;
+        isWhole &&= sets !== null;
+        valid.push({ sets: sets ?? [], version: versionBytes(header.number, index) });
+        written.add(sets ?? []);
+        ids.add(judgement.header?.txId ?? '');
+      }
+    });
+    return isWhole ? valid : null;
+  }
+
+  private checkChannel(
+    { header }: Judgement,
+    index: number,
+    entry: Uint8Array,
+    notes: Notes,
+  ): void {
+    if (header !== null && this.channel !== null && header.channel !== this.channel) {
+      const sentence = `It is of channel ${header.channel}, not of ${this.channel}.`;
+      notes.find('CHANNEL_WRONG', sentence, entry, index);
+    }
+  }
+
+  private checkCommitHash(
+    block: bigint,
+    codes: Buffer,
+    stated: Buffer | null,
+    valid: readonly Valid[] | null,
+    notes: Notes,
+  ): void {
+    const before = block === 1n ? Buffer.alloc(0) : (this.tip?.commitHash ?? null);
+    if (stated === null) {
+      if (before === null) {
+        const sentence = 'The block has no commit hash: no peer tells which codes it stands for.';
+        notes.doubt('COMMIT_HASH_MISSING', sentence, null);
+      } else {
+        notes.find(
+          'COMMIT_HASH_WRONG',
+          'The block has no commit hash, and those before it have.',
+          null,
+        );
+      }
+      return;
+    }
+    if (valid === null || before === null) {
+      const sentence = 'The commit hash covers what is not known here.';
+      notes.doubt('EARLIER_STATE_NEEDED', sentence, null);
+      return;
+    }
+    const updates = new Updates();
+    for (const { sets, version } of valid) {
+      updates.apply(sets, version);
+    }
+    if (updates.unknown.length > 0) {
+      const count = updates.unknown.length;
+      const sentence = `Only metadata was written of ${count} keys of earlier blocks.`;
+      notes.doubt('EARLIER_STATE_NEEDED', sentence, null);
+      return;
+    }
+    const computed = createHash('sha256')
+      .update(uvarint(codes.length))
+      .update(codes)
+      .update(updates.encode())
+      .update(before)
+      .digest();
+    if (!computed.equals(stated)) {
+      const [told, made] = [stated.toString('hex'), computed.toString('hex')];
+      const sentence = `The commit hash is ${told}; codes and writes make ${made}.`;
+      notes.find('COMMIT_HASH_WRONG', sentence, stated);
+    }
+  }
+
+  /** Applies the config of a block that was verified by the one before. */
+  private takeConfig({ header, entries }: BlockParts, notes: Notes): void {
+    try {
+      const { payload } = readEnvelope(entries[0] ?? Buffer.alloc(0));
+      const { header: heads, data } = readPayload(payload);
+      const { channel } = readChannelHeader(bytesField(heads ?? Buffer.alloc(0), 1));
+      const config = readConfig(channel, data);
+      const wanted = this.config === null ? null : this.config.sequence + 1n;
+      if (wanted !== null && config.sequence !== wanted) {
+        const sentence = `The config has the sequence ${config.sequence}; ${wanted} is due.`;
+        notes.find('CONFIG_WRONG', sentence, entries[0] ?? null, 0);
+      }
+      if (this.channel !== null && channel !== this.channel) {
+        const sentence = `The config is of channel ${channel}, not of ${this.channel}.`;
+        notes.find('CHANNEL_WRONG', sentence, entries[0] ?? null, 0);
+      }
+      this.channel ??= channel;
+      this.config = config;
+      this.lastConfig = header.number;
+    } catch (error) {
+      const sentence = `The config cannot be used: ${(error as Error).message}.`;
+      notes.find('CONFIG_WRONG', sentence, entries[0] ?? null, 0);
+    }
+  }
+}
+
+interface Valid {
+  readonly sets: readonly AccessSet[];
+  readonly version: Buffer;
+}
+
+/** Slots 0, 2 and 4; those for the last config and the orderer are of Fabric 1 and empty since. */
+const USED_SLOTS = [SIGNATURES, TRANSACTIONS_FILTER, COMMIT_HASH];
+const HASH_BYTES = 32;
+const CONFIG_TYPE = 1n;
+
+function hasHashes({ header }: BlockParts): boolean {
+  const previous = header.number === 0n ? 0 : HASH_BYTES;
+  return header.previousHash.length === previous && header.dataHash.length === HASH_BYTES;
+}
+
+function statedCommitHash({ metadata }: BlockParts): Buffer | null {
+  try {
+    const value = bytesField(metadata[COMMIT_HASH] ?? Buffer.alloc(0), 1);
+    return value.length === 0 ? null : Buffer.from(value);
+  } catch {
+    return null;
+  }
+}
+
+function isConfigEntry(entry: Buffer): boolean {
+  try {
+    const { header } = readPayload(readEnvelope(entry).payload);
+    return readChannelHeader(bytesField(header ?? Buffer.alloc(0), 1)).type === CONFIG_TYPE;
+  } catch {
+    return false;
+  }
+}
+
+function checkData({ header, entries }: BlockParts, notes: Notes): void {
+  const hash = createHash('sha256');
+  for (const entry of entries) {
+    hash.update(entry);
+  }
+  const computed = hash.digest();
+  if (!computed.equals(header.dataHash)) {
+    const sentence = `The hash of the data is ${computed.toString('hex')}, not that of the header.`;
+    notes.find('DATA_HASH_WRONG', sentence, entries[0] ?? null);
+  }
+  const isAlone = entries.length === 1 && isConfigEntry(entries[0] ?? Buffer.alloc(0));
+  entries.forEach((entry, index) => {
+    if (!isAlone && !isWhole(entry)) {
+      const sentence = 'The entry is not one envelope and nothing else.';
+      notes.find('ENTRY_NOT_CANONICAL', sentence, entry, index);
+    }
+  });
+}
+
+function isWhole(entry: Buffer): boolean {
+  try {
+    return isWholeEnvelope(entry);
+  } catch {
+    return false;
+  }
+}
