@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Message } from 'kafkajs';
 import { createEncryptor, type EncryptRecord } from '../../../bridge/src/block/encryption.ts';
-import { killLeftovers, runShuttle, startShuttle } from '../../support/cli.ts';
+import { type Ended, killLeftovers, runShuttle, startShuttle } from '../../support/cli.ts';
 import { startTestBroker, type TestBroker } from '../../support/kafka-broker.ts';
 import { asRead } from '../../support/published.ts';
 import { createTemporaryFolder } from '../../support/temporary-folder.ts';
@@ -117,6 +117,11 @@ const linesOf = (stdout: string): Line[] =>
     .map((line) => JSON.parse(line) as Line);
 const numberOf = ({ key }: Line): number => Number(key.slice('item/'.length));
 
+const toldBy = ({ code, stdout, stderr }: Pick<Ended, 'code' | 'stdout' | 'stderr'>) => {
+  const last = linesOf(stdout).at(-1);
+  return { code, last: last === undefined ? stdout : numberOf(last), stderr };
+};
+
 describe('consume', () => {
   it(
     'gives each committed record once, in order and decrypted, whichever key it is by',
@@ -173,15 +178,13 @@ describe('consume', () => {
     async () => {
       const args = ['--topic', 'changes', '--until-end', '--json'];
       const half = await consume([...args, '--partition', '0'], 'one');
-      expect(half.code).toBe(2);
-      const read = linesOf(half.stdout).map(numberOf);
-      // Deletions are for everybody: 153 is one, and the first record by the other key is 150.
-      expect(read.at(-1)).toBe(147);
-      const error = JSON.parse(half.stderr) as { error: { code: string; message: string } };
-      expect(JSON.stringify(error)).toContain('KEY_UNKNOWN');
-      expect(JSON.stringify(error)).toContain(
-        'The record is encrypted with the key k2, and there are k1.',
-      );
+      // The first record by the other key is 150.
+      expect(toldBy(half)).toEqual({
+        code: 2,
+        last: 147,
+        stderr: expect.stringMatching(/KEY_UNKNOWN.*with the key k2, and there are k1\./s),
+      });
+      expect(() => JSON.parse(half.stderr) as unknown).not.toThrow();
       const none = await consume(['--topic', 'changes', '--until-end'], null);
       expect(none.code).toBe(2);
       expect(none.stderr).toContain('and no keys are configured');
@@ -252,9 +255,9 @@ describe('consume', () => {
       ];
       await broker.producer.send({ topic, messages });
       const { code, stdout, stderr } = await consume(['--topic', topic, '--until-end']);
-      expect({ code, read: linesOf(stdout).map(numberOf), stderr }).toEqual({
+      expect(toldBy({ code, stdout, stderr })).toEqual({
         code: 5,
-        read: [1],
+        last: 1,
         stderr: expect.stringMatching(
           /DECRYPTION_FAILED.*topic: moved.mychannel.changes\n +partition: 0\n +offset: 1\n/s,
         ),
