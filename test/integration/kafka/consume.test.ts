@@ -13,6 +13,8 @@ const CHANGES = 'shuttle.mychannel.changes';
 const EVENTS = 'shuttle.mychannel.events';
 const PARTITIONS = 3;
 const CHANGE_COUNT = 300;
+/** The records are old, as a ledger's may be: the broker would take them away after a while. */
+const FOR_EVER = { 'retention.ms': '-1' };
 const START_MS = 1_700_000_000_000;
 
 const [firstKey, secondKey] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
@@ -58,8 +60,8 @@ function event(n: number, encrypt: EncryptRecord, value: string | Uint8Array): M
 
 beforeAll(async () => {
   broker = await startTestBroker({ portOffset: 5_225 });
-  await broker.createTopic(CHANGES, PARTITIONS);
-  await broker.createTopic(EVENTS, 1);
+  await broker.createTopic(CHANGES, PARTITIONS, FOR_EVER);
+  await broker.createTopic(EVENTS, 1, FOR_EVER);
   mkdirSync(`${folder.path}/both`);
   folder.write('both/k1.key', firstKey.toString('hex'));
   folder.write('both/k2.key', secondKey.toString('hex'));
@@ -247,7 +249,7 @@ describe('consume', () => {
     'tells a record that was moved, with its position, behind those before it',
     async () => {
       const topic = 'moved.mychannel.changes';
-      await broker.createTopic(topic, 1);
+      await broker.createTopic(topic, 1, FOR_EVER);
       const [honest, moved] = [change(1, first), change(2, first)];
       const messages = [
         { ...honest, partition: 0 },
