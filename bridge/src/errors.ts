@@ -104,7 +104,7 @@ export const ERRORS = {
     'none',
     'never',
     2,
-    'Put the file <key id>.key into the folder that publish.encryption.keys names.',
+    'Name a folder by publish.encryption.keys, and put the file <key id>.key into it.',
   ),
   FILE_CHANGED: kind(
     'The file is another than the one whose load was begun.',
