@@ -25,6 +25,9 @@ const project = (name, overrides = {}) => ({
   ...overrides,
 });
 
+/** Tests on real brokers and peers: each has a generous deadline, whether it says one or not. */
+const REAL = { setupFilesAfterEnv: ['<rootDir>/test/support/real-deadline.ts'] };
+
 /** @type {import('jest').Config} */
 const config = {
   // Concurrent tests start processes of their own; more than this only wait for each other.
@@ -40,10 +43,10 @@ const config = {
       transform: { '^.+\\.ts$': swc('typescript', 'commonjs', true) },
     }),
     project('simulation'),
-    project('network'),
-    project('integration'),
-    project('e2e'),
-    project('faults'),
+    project('network', REAL),
+    project('integration', REAL),
+    project('e2e', REAL),
+    project('faults', REAL),
   ],
 };
 export default config;

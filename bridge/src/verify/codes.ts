@@ -1,32 +1,8 @@
 /** Whether a transaction can have the validation code that its block gives it. */
 import type { DoubtCode } from './findings.ts';
-import type { AccessSet } from './rwset.ts';
+import type { Updates } from './rwset.ts';
+import type { StateVersions } from './state.ts';
 import { CODES, type Judgement } from './transaction.ts';
-
-/** What the valid transactions of a block have written so far. */
-export class Written {
-  private readonly keys = new Set<string>();
-
-  add(sets: readonly AccessSet[]): void {
-    for (const { namespace, collection, writes, metadataWrites } of sets) {
-      for (const { key } of [...writes, ...metadataWrites]) {
-        this.keys.add(`${namespace}\0${collection}\0${key.toString('latin1')}`);
-      }
-    }
-  }
-
-  /** Whether something was read that another transaction of the block has written. */
-  conflictsWith(sets: readonly AccessSet[]): boolean {
-    return (
-      this.keys.size > 0 &&
-      sets.some(({ namespace, collection, reads }) =>
-        reads.some(({ key }) =>
-          this.keys.has(`${namespace}\0${collection}\0${key.toString('latin1')}`),
-        ),
-      )
-    );
-  }
-}
 
 export type Say = (isWrong: boolean, doubt: DoubtCode | null, sentence: string) => void;
 
@@ -40,7 +16,9 @@ const BY_STATE: readonly number[] = [
 /** What is known of a block's transactions before one of them. */
 export interface Before {
   readonly ids: ReadonlySet<string>;
-  readonly written: Written;
+  readonly updates: Pick<Updates, 'conflictsWith'>;
+  /** Null unless the state is followed. */
+  readonly state: StateVersions | null;
 }
 
 /** Holds the code of a transaction against what is known of it. */
@@ -82,14 +60,18 @@ function checkPassed(
   say: Say,
 ): void {
   const repeated = isRepeated(judgement, before);
-  const conflicts = before.written.conflictsWith(judgement.sets);
+  const conflicts =
+    before.updates.conflictsWith(judgement.sets) ||
+    before.state?.isCurrent(judgement.sets) === false;
   if (code === CODES.VALID) {
     if (repeated || conflicts) {
-      const why = repeated ? 'has the id' : 'reads what is written by one';
-      say(true, null, `It is told to be valid, and ${why} of an earlier one of the block.`);
+      const why = repeated ? 'has the id of one before it' : 'has read what was not so any more';
+      say(true, null, `It is told to be valid, and ${why}.`);
     }
   } else if (!BY_STATE.includes(code)) {
     say(true, null, `Nothing is wrong with it but, at most, what it read; its code is ${code}.`);
+  } else if (code === CODES.MVCC_READ_CONFLICT && before.state !== null && !conflicts) {
+    say(true, null, 'It is told to have read what was not so any more, and all was so.');
   } else if (!(code === CODES.DUPLICATE_TXID ? repeated : conflicts)) {
     say(false, 'CODE_UNPROVEN', `Whether it has the code ${code} only the state can tell.`);
   }

@@ -43,13 +43,21 @@ export function readConfig(channel: string, data: Uint8Array): ChannelConfig {
   const isBft =
     capabilities !== null &&
     common.Capabilities.deserializeBinary(capabilities).getCapabilitiesMap().has(BFT_CAPABILITY);
+  const policies = new Map<string, Policy | null>();
   return {
     channel,
     sequence: BigInt(config.getSequence()),
     members,
     consenters: isBft ? readConsenters(root) : [],
     isBft,
-    policy: (path) => policyAt(members, root, path),
+    policy: (path) => {
+      let policy = policies.get(path);
+      if (policy === undefined) {
+        policy = policyAt(members, root, path);
+        policies.set(path, policy);
+      }
+      return policy;
+    },
     organizationOf: (mspId) =>
       groups.find(({ part, msp }) => part === 'Application' && msp.id === mspId)?.name ?? null,
   };

@@ -29,6 +29,9 @@ const DEFINITIONS_MAX = 10_000;
 
 export class Definitions {
   private readonly byName = new Map<string, Definition>();
+  /** Policies under one config, by chaincode and collection, until a definition changes. */
+  private readonly compiled = new Map<string, Policy | null>();
+  private config: ChannelConfig | null = null;
 
   /** Takes what a valid transaction has written, when its block is done. */
   apply(sets: readonly AccessSet[]): void {
@@ -50,6 +53,20 @@ export class Definitions {
    * @throws Unprovable CHAINCODE_UNKNOWN, POLICY_UNKNOWN
    */
   policyOf(config: ChannelConfig, chaincode: string, collection: string): Policy | null {
+    if (this.config !== config || this.compiled.size >= DEFINITIONS_MAX) {
+      this.compiled.clear();
+      this.config = config;
+    }
+    const name = `${chaincode}\0${collection}`;
+    let policy = this.compiled.get(name);
+    if (policy === undefined) {
+      policy = this.compile(config, chaincode, collection);
+      this.compiled.set(name, policy);
+    }
+    return policy;
+  }
+
+  private compile(config: ChannelConfig, chaincode: string, collection: string): Policy | null {
     if (collection.startsWith(IMPLICIT_COLLECTION)) {
       return organizationPolicy(config, collection.slice(IMPLICIT_COLLECTION.length));
     }
@@ -85,6 +102,7 @@ export class Definitions {
       definition.collections = value;
     }
     this.byName.set(name, definition);
+    this.compiled.clear();
   }
 }
 

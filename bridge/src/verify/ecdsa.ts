@@ -1,5 +1,5 @@
 /** Signatures as Fabric takes them: ECDSA with the low S only, and Ed25519. */
-import { verify } from 'node:crypto';
+import { createVerify, verify } from 'node:crypto';
 import type { Certificate } from './certificate.ts';
 
 /** Half of the orders of P-256 and P-384. Source: SEC 2, sections 2.4.2 and 2.5.1. */
@@ -15,11 +15,11 @@ function half(order: string): bigint {
 /** Why a signature is not one of the certificate's key over the message; null when it is. */
 export function wrongSignature(
   { key, keyType, curve }: Certificate,
-  message: Uint8Array,
+  message: readonly Uint8Array[],
   signature: Uint8Array,
 ): string | null {
   if (keyType === 'ed25519') {
-    return verify(null, message, key, signature) ? null : 'it does not match';
+    return verify(null, Buffer.concat(message), key, signature) ? null : 'it does not match';
   }
   const most = keyType === 'ec' ? HALF_ORDERS[curve] : undefined;
   if (most === undefined) {
@@ -32,7 +32,11 @@ export function wrongSignature(
   if (s > most) {
     return 'its S is high, so that another signature could be made of it';
   }
-  return verify('sha256', message, key, signature) ? null : 'it does not match';
+  const verifier = createVerify('sha256');
+  for (const piece of message) {
+    verifier.update(piece);
+  }
+  return verifier.verify(key, signature) ? null : 'it does not match';
 }
 
 const SEQUENCE = 0x30;

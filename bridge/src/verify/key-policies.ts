@@ -17,6 +17,11 @@ export class KeyPolicies {
     this.most = most;
   }
 
+  /** Whether no key has one, as far as the blocks so far tell. */
+  get isEmpty(): boolean {
+    return this.byKey.size === 0 && this.lost.size === 0;
+  }
+
   /** Takes what a valid transaction has written, when its block is done. */
   apply(sets: readonly AccessSet[]): void {
     for (const { namespace, collection, writes, metadataWrites } of sets) {
@@ -33,7 +38,7 @@ export class KeyPolicies {
 
   /** Null when the key has none. @throws Unprovable KEY_POLICY_UNKNOWN, POLICY_UNKNOWN */
   policyOf(members: Members, namespace: string, collection: string, key: Buffer): Policy | null {
-    if (this.byKey.size === 0 && this.lost.size === 0) {
+    if (this.isEmpty) {
       return null;
     }
     if (this.lost.has(namespace)) {

@@ -12,7 +12,8 @@ import type { Identity, Msp } from './msp.ts';
 export interface Signed {
   /** msp.SerializedIdentity. */
   readonly identity: Uint8Array;
-  readonly message: Uint8Array;
+  /** In pieces, so that nobody has to put large ones together. */
+  readonly message: readonly Uint8Array[];
   readonly signature: Uint8Array;
 }
 

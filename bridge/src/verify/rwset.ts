@@ -2,7 +2,7 @@
  * Read-write sets, and the bytes by which a commit hash covers what a block has written. Source:
  * Fabric's kvrwset messages, and core/ledger/kvledger/txmgmt/txmgr (update_batch_bytes.go).
  */
-import { bytesField, encodeBytes, encodeItem, readFields, uvarint } from './wire.ts';
+import { bytesField, readFields, readRanges, uvarint } from './wire.ts';
 
 /** Where and when a value was written: block and index in it; null for "not there". */
 export type Version = { readonly block: bigint; readonly transaction: bigint } | null;
@@ -83,16 +83,17 @@ function readPublic(bytes: Buffer): Accesses {
   const reads: Read[] = [];
   const writes: Write[] = [];
   const metadataWrites: MetadataWrite[] = [];
+  const readWrite = createWriteReader(bytes);
   let hasRanges = false;
-  readFields(bytes, {
-    bytes: (field, value) => {
+  readRanges(bytes, 0, bytes.length, {
+    bytes: (field, start, end) => {
       hasRanges ||= field === 2;
       if (field === 1) {
-        reads.push(readRead(value));
+        reads.push(readRead(bytes.subarray(start, end)));
       } else if (field === 3) {
-        writes.push(readWrite(value));
+        writes.push(readWrite(start, end));
       } else if (field === 4) {
-        metadataWrites.push(readMetadataWrite(value));
+        metadataWrites.push(readMetadataWrite(bytes.subarray(start, end)));
       }
     },
   });
@@ -109,7 +110,7 @@ function readHashed(bytes: Buffer): Accesses {
       if (field === 1) {
         reads.push(readRead(value));
       } else if (field === 2) {
-        const write = readWrite(value);
+        const write = createWriteReader(value)(0, value.length);
         const isGone = write.value?.toString('hex') === HASH_OF_NOTHING;
         writes.push(isGone ? { ...write, value: null } : write);
       } else if (field === 3) {
@@ -145,22 +146,26 @@ function readVersion(bytes: Buffer): Version {
 }
 
 /** kvrwset.KVWrite and KVWriteHash: key 1, is_delete 2, value 3; an empty value deletes too. */
-function readWrite(bytes: Buffer): Write {
-  let [key, value]: Buffer[] = [Buffer.alloc(0), Buffer.alloc(0)];
+function createWriteReader(bytes: Buffer): (start: number, end: number) => Write {
+  let [key, value] = [NONE as Buffer, NONE as Buffer];
   let isDelete = false;
-  readFields(bytes, {
-    bytes: (field, found) => {
-      key = field === 1 ? found : key;
-      value = field === 3 ? found : value;
+  const onRange = {
+    bytes: (field: number, start: number, end: number) => {
+      if (field === 1) {
+        key = bytes.subarray(start, end);
+      } else if (field === 3) {
+        value = bytes.subarray(start, end);
+      }
     },
-    integer: (field, found) => {
+    integer: (field: number, found: bigint) => {
       isDelete = field === 2 ? found !== 0n : isDelete;
     },
-  });
-  const there = key ?? Buffer.alloc(0);
-  return {
-    key: there,
-    value: isDelete || value === undefined || value.length === 0 ? null : value,
+  };
+  return (start, end) => {
+    [key, value] = [NONE, NONE];
+    isDelete = false;
+    readRanges(bytes, start, end, onRange);
+    return { key, value: isDelete || value.length === 0 ? null : value };
   };
 }
 
@@ -180,85 +185,235 @@ function readMetadataWrite(bytes: Buffer): MetadataWrite {
   return { key, policy };
 }
 
+/** Takes bytes piece by piece, as a hash of node:crypto does; keeps none of them. */
+export interface Hashing {
+  update(bytes: Uint8Array): unknown;
+}
+
 /** What a block writes, as its commit hash has it: the last write of each key. */
 export class Updates {
-  private readonly byNamespace = new Map<string, Map<string, Map<string, Update>>>();
+  private readonly byNamespace = new Map<string, Map<string, Group>>();
   /** Keys of which only metadata was written, whose value is one of an earlier block. */
-  readonly unknown: string[] = [];
+  readonly unknown = new Set<string>();
+
+  /** Transactions of the block whose reads somebody will ask about; before anything is applied. */
+  expect(sets: readonly AccessSet[]): void {
+    for (const { namespace, collection, reads } of sets) {
+      for (const { key } of reads) {
+        this.groupOf(namespace, collection).read.add(key.toString('latin1'));
+      }
+    }
+  }
 
   /** @param version - of the transaction: block and index */
   apply(sets: readonly AccessSet[], version: Buffer): void {
     for (const { namespace, collection, writes, metadataWrites } of sets) {
+      if (writes.length + metadataWrites.length === 0) {
+        continue;
+      }
+      const group = this.groupOf(namespace, collection);
       for (const { key, value } of writes) {
-        this.put(namespace, collection, { key, value, version });
+        put(group, { name: key.toString('latin1'), key, value, version });
       }
-      const written = new Set(writes.map(({ key }) => key.toString('latin1')));
       for (const { key } of metadataWrites) {
-        if (!written.has(key.toString('latin1'))) {
-          this.renew(namespace, collection, key, version);
-        }
+        this.renew(group, `${namespace} ${collection}`, key, version);
       }
     }
   }
 
-  /** The bytes of txmgr.Updates: namespaces, collections and keys in the order of their bytes. */
-  encode(): Buffer {
-    const parts: Buffer[] = [];
+  /** Whether something that was read has been written. */
+  conflictsWith(sets: readonly AccessSet[]): boolean {
+    return sets.some(({ namespace, collection, reads }) =>
+      reads.some(({ key }) =>
+        this.groupOf(namespace, collection).written.has(key.toString('latin1')),
+      ),
+    );
+  }
+
+  /** Hashes txmgr.Updates: namespaces, collections and keys in the order of their bytes. */
+  hashInto(hash: Hashing): void {
+    const writer = new Writer(hash);
     for (const [namespace, collections] of inOrder(this.byNamespace)) {
-      let name = namespace;
-      for (const [collection, updates] of inOrder(collections)) {
-        let collectionName = collection;
-        for (const [, { key, value, version }] of inOrderOfKeys(updates)) {
-          const fields = [
-            ...encodeBytes(1, Buffer.from(name)),
-            ...encodeBytes(2, Buffer.from(collectionName)),
-            ...encodeBytes(3, key),
-            ...(value === null ? DELETES : encodeBytes(5, value)),
-            ...encodeBytes(6, version),
-          ];
-          parts.push(...encodeItem(1, Buffer.concat(fields)));
-          [name, collectionName] = ['', ''];
-        }
+      let name = Buffer.from(namespace);
+      for (const [collection, { updates }] of inOrder(collections)) {
+        let collectionName = Buffer.from(collection);
+        // The names are latin1 of the keys' bytes, whose order is that of the bytes.
+        updates.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+        updates.forEach((update, index) => {
+          // Of several writes of a key the last one counts, and sorting keeps their order.
+          if (updates[index + 1]?.name !== update.name) {
+            writeUpdate(writer, update, name, collectionName);
+            [name, collectionName] = [NONE, NONE];
+          }
+        });
       }
     }
-    return Buffer.concat(parts);
+    writer.flush();
   }
 
-  private put(namespace: string, collection: string, update: Update): void {
-    const collections = this.byNamespace.get(namespace) ?? new Map<string, Map<string, Update>>();
-    const updates = collections.get(collection) ?? new Map<string, Update>();
-    updates.set(update.key.toString('latin1'), update);
-    collections.set(collection, updates);
-    this.byNamespace.set(namespace, collections);
+  private groupOf(namespace: string, collection: string): Group {
+    let collections = this.byNamespace.get(namespace);
+    if (collections === undefined) {
+      collections = new Map<string, Group>();
+      this.byNamespace.set(namespace, collections);
+    }
+    let group = collections.get(collection);
+    if (group === undefined) {
+      group = { updates: [], read: new Set<string>(), written: new Set<string>() };
+      collections.set(collection, group);
+    }
+    return group;
   }
 
   /** A key keeps its value and gets a new version with its metadata. */
-  private renew(namespace: string, collection: string, key: Buffer, version: Buffer): void {
-    const before = this.byNamespace.get(namespace)?.get(collection)?.get(key.toString('latin1'));
+  private renew(group: Group, where: string, key: Buffer, version: Buffer): void {
+    const name = key.toString('latin1');
+    const before = group.updates.findLast((update) => update.name === name);
     if (before === undefined) {
-      this.unknown.push(`${namespace} ${collection} ${key.toString('utf8')}`);
+      this.unknown.add(`${where} ${name}`);
+      group.written.add(name);
     } else if (before.value !== null) {
-      this.put(namespace, collection, { ...before, version });
+      put(group, { ...before, version });
     }
   }
 }
 
+/** What is written, and which of it is read by other transactions of the block. */
+interface Group {
+  readonly updates: Update[];
+  readonly read: Set<string>;
+  readonly written: Set<string>;
+}
+
 interface Update {
+  /** Latin1 of the key. */
+  readonly name: string;
   readonly key: Buffer;
   readonly value: Buffer | null;
   readonly version: Buffer;
 }
 
-/** KVWrite.isDelete. */
-const DELETES: readonly Buffer[] = [Buffer.from([0x20, 0x01])];
+function put({ updates, read, written }: Group, update: Update): void {
+  updates.push(update);
+  if (read.has(update.name)) {
+    written.add(update.name);
+  }
+}
+
+const NONE: Buffer<ArrayBuffer> = Buffer.alloc(0);
+
+/** Updates.kvwrites 1, each a KVWrite. */
+const ITEM = 0x0a;
+/** KVWrite: namespace 1, collection 2, key 3, isDelete 4, value 5, version_bytes 6. */
+const [NAMESPACE, COLLECTION, KEY] = [0x0a, 0x12, 0x1a];
+const [IS_DELETE, VALUE, VERSION] = [0x20, 0x2a, 0x32];
+
+/** A name that is that of the update before it is left out. */
+function writeUpdate(
+  writer: Writer,
+  { key, value, version }: Update,
+  name: Buffer,
+  collectionName: Buffer,
+): void {
+  const length =
+    sizeOf(name) +
+    sizeOf(collectionName) +
+    sizeOf(key) +
+    (value === null ? 2 : sizeOf(value)) +
+    sizeOf(version);
+  writer.reserve(length);
+  writer.byte(ITEM);
+  writer.length(length);
+  writer.field(NAMESPACE, name);
+  writer.field(COLLECTION, collectionName);
+  writer.field(KEY, key);
+  if (value === null) {
+    writer.byte(IS_DELETE);
+    writer.byte(1);
+  } else {
+    writer.field(VALUE, value);
+  }
+  writer.field(VERSION, version);
+}
+
+const sizeOf = ({ length }: Buffer): number =>
+  length === 0 ? 0 : 1 + uvarintSize(length) + length;
+
+function uvarintSize(value: number): number {
+  return value < 0x80
+    ? 1
+    : value < 0x4000
+      ? 2
+      : value < 0x20_0000
+        ? 3
+        : value < 0x1000_0000
+          ? 4
+          : 5;
+}
+
+/** What is hashed at once: a call for each small field would take longer than the hashing. */
+const CHUNK_BYTES = 64 * 1_024;
+/** Hashing is over before anybody else can come. */
+const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+/** All tags and lengths of an update. */
+const HEADS_BYTES_MAX = 64;
+
+class Writer {
+  private readonly hash: Hashing;
+  private at = 0;
+
+  constructor(hash: Hashing) {
+    this.hash = hash;
+  }
+
+  /** Makes room for heads of fields, and for so many bytes if they fit at all. */
+  reserve(bytes: number): void {
+    if (this.at + HEADS_BYTES_MAX + bytes > CHUNK_BYTES) {
+      this.flush();
+    }
+  }
+
+  byte(value: number): void {
+    chunk[this.at] = value;
+    this.at += 1;
+  }
+
+  length(value: number): void {
+    let rest = value;
+    while (rest >= 0x80) {
+      this.byte((rest & 0x7f) | 0x80);
+      rest >>>= 7;
+    }
+    this.byte(rest);
+  }
+
+  /** Nothing when the value is empty, as proto3 has it. */
+  field(tag: number, value: Buffer): void {
+    if (value.length === 0) {
+      return;
+    }
+    this.byte(tag);
+    this.length(value.length);
+    if (value.length > CHUNK_BYTES - HEADS_BYTES_MAX) {
+      this.flush();
+      this.hash.update(value);
+      return;
+    }
+    if (this.at + value.length > CHUNK_BYTES - HEADS_BYTES_MAX) {
+      this.flush();
+    }
+    chunk.set(value, this.at);
+    this.at += value.length;
+  }
+
+  flush(): void {
+    this.hash.update(chunk.subarray(0, this.at));
+    this.at = 0;
+  }
+}
 
 function inOrder<V>(map: ReadonlyMap<string, V>): [string, V][] {
   return [...map].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-}
-
-/** Keys are latin1 of their bytes, whose order is that of the bytes. */
-function inOrderOfKeys(map: ReadonlyMap<string, Update>): [string, Update][] {
-  return [...map].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** Each number as the count of its bytes and the bytes, most significant first. */

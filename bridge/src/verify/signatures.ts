@@ -1,10 +1,9 @@
 /** Who has signed a block. Source: Fabric's protoutil.BlockSignatureVerifier. */
-import { msp as protos } from '@hyperledger/fabric-protos';
 import type { BlockHeader } from '../block/decode.ts';
 import { type BlockSignature, readSignatures, SIGNATURES, signedHeader } from './block-bytes.ts';
 import type { ChannelConfig } from './config.ts';
 import type { FindingCode } from './findings.ts';
-import type { Signed } from './policy.ts';
+import type { Identity } from './msp.ts';
 import { bytesField, readFields } from './wire.ts';
 
 const BLOCK_POLICY = '/Channel/Orderer/BlockValidation';
@@ -33,23 +32,24 @@ export function wrongSignatures(
     return [{ code: 'BLOCK_NOT_CANONICAL', sentence, at: slot }];
   }
   const wrong: Wrong[] = [];
-  const signed: Signed[] = [];
+  const signers: Identity[] = [];
   for (const each of signatures) {
     const { identity, head } = signerOf(each, config);
     if (identity === null) {
       continue;
     }
-    const message = Buffer.concat([value, head, signedHeader(header)]);
-    const one = { identity, message, signature: each.signature };
-    const refusal = config.members.refusal(one);
-    if (refusal !== null) {
+    const message = [value, head, signedHeader(header)];
+    const refusal = config.members.refusal({ identity, message, signature: each.signature });
+    const signer = config.members.identityOf(identity);
+    if (refusal !== null || typeof signer === 'string') {
       const sentence = `A signature of the block does not count: ${refusal}.`;
       wrong.push({ code: 'SIGNATURE_WRONG', sentence, at: each.signature });
+    } else if (!signers.some(({ certificate: { id } }) => id === signer.certificate.id)) {
+      signers.push(signer);
     }
-    signed.push(one);
   }
   const policy = config.policy(BLOCK_POLICY);
-  if (policy === null || !policy(config.members.signersOf(signed))) {
+  if (policy === null || !policy(signers)) {
     const quorum = quorumOf(config);
     const needed = quorum === null ? '' : `; ${quorum} orderers have to sign`;
     const sentence = `The ${signatures.length} signatures do not satisfy ${BLOCK_POLICY}${needed}.`;
@@ -80,9 +80,4 @@ function signerOf(
 function quorumOf({ consenters }: ChannelConfig): number | null {
   const n = consenters.length;
   return n === 0 ? null : Math.ceil((n + Math.floor((n - 1) / 3) + 1) / 2);
-}
-
-/** The MSP of an identity, for sentences. */
-export function mspIdOf(serialized: Uint8Array): string {
-  return protos.SerializedIdentity.deserializeBinary(serialized).getMspid();
 }

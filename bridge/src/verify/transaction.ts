@@ -135,7 +135,7 @@ function judge(entry: Uint8Array, context: Context, seen: Seen): void {
   seen.header = header;
   const { members } = context.config;
   const { payload: message, signature } = envelope;
-  const refusal = members.refusal({ identity: creator, message, signature });
+  const refusal = members.refusal({ identity: creator, message: [message], signature });
   if (refusal !== null) {
     throw new Refused(CODES.BAD_CREATOR_SIGNATURE, `Its creator has not signed it: ${refusal}.`);
   }
@@ -235,7 +235,7 @@ function judgeEndorsements(
   const signers = context.config.members.signersOf(
     endorsements.map(({ endorser, signature }) => ({
       identity: endorser,
-      message: Buffer.concat([responsePayload, endorser]),
+      message: [responsePayload, endorser],
       signature,
     })),
   );
@@ -266,29 +266,34 @@ function judgeNamespace(
   const { config, definitions } = context;
   const checked = new Set<string>();
   const check = (policy: Policy | null, what: string): void => {
+    checked.add(what);
     if (policy === null || !policy(signers)) {
       const sentence = `Its endorsements do not satisfy the policy of ${what}.`;
       throw new Refused(CODES.ENDORSEMENT_POLICY_FAILURE, sentence);
     }
   };
-  let hasChecked = false;
-  for (const { collection, writes, metadataWrites } of sets) {
-    for (const { key } of [...writes, ...metadataWrites]) {
-      const policy = keyPolicy(namespace, collection, key, context);
-      if (policy !== null) {
-        check(policy, 'a key');
-        hasChecked = true;
-      } else if (!checked.has(collection)) {
-        const what = collection === '' ? namespace : `${namespace}'s collection ${collection}`;
+  for (const set of sets) {
+    const { collection } = set;
+    const what = collection === '' ? namespace : `${namespace}'s collection ${collection}`;
+    for (const key of keysToCheck(set, context)) {
+      const own = keyPolicy(namespace, collection, key, context);
+      if (own !== null) {
+        check(own, 'a key');
+      } else if (!checked.has(what)) {
         check(definitions.policyOf(config, namespace, collection), what);
-        checked.add(collection);
-        hasChecked = true;
       }
     }
   }
-  if (!hasChecked) {
+  if (checked.size === 0) {
     check(definitions.policyOf(config, namespace, ''), namespace);
   }
+}
+
+/** Where no key has a policy of its own, one stands for all. */
+function keysToCheck({ writes, metadataWrites }: AccessSet, context: Context): readonly Buffer[] {
+  const hasPolicies = !context.keyPolicies.isEmpty || context.changedPolicies.size > 0;
+  const most = hasPolicies ? undefined : 1;
+  return [...writes.slice(0, most), ...metadataWrites.slice(0, most)].map(({ key }) => key);
 }
 
 function keyPolicy(

@@ -16,7 +16,7 @@ import {
   SIGNATURES,
   TRANSACTIONS_FILTER,
 } from './block-bytes.ts';
-import { checkCode, Written } from './codes.ts';
+import { checkCode } from './codes.ts';
 import { type ChannelConfig, readConfig } from './config.ts';
 import { Definitions } from './definitions.ts';
 import { readChannelHeader, readEnvelope, readPayload } from './envelope.ts';
@@ -25,6 +25,7 @@ import { type BlockReport, Notes } from './notes.ts';
 
 import { type AccessSet, Updates, versionBytes } from './rwset.ts';
 import { wrongSignatures } from './signatures.ts';
+import { StateVersions } from './state.ts';
 import { CODES, type Context, type Judgement, judgeEntry } from './transaction.ts';
 import { bytesField, encodeBytes, firstDifference, uvarint } from './wire.ts';
 
@@ -35,6 +36,11 @@ export interface VerifierOptions {
   readonly genesisHash: string | null;
   /** The channel that the blocks have to be of; null takes that of the first block. */
   readonly channel: string | null;
+  /**
+   * Follows the state from the first block on, so that MVCC_READ_CONFLICT is proven as well. Its
+   * memory grows with the number of keys. Default false.
+   */
+  readonly replay?: boolean;
 }
 
 export interface Verifier {
@@ -62,10 +68,13 @@ class ChainVerifier implements Verifier {
   private lastConfig: bigint | null = null;
   private readonly definitions = new Definitions();
   private readonly keyPolicies = new KeyPolicies();
+  /** Null unless it is followed from the first block on. */
+  private state: StateVersions | null;
 
   constructor(options: VerifierOptions) {
     this.options = options;
     this.channel = options.channel;
+    this.state = options.replay === true ? new StateVersions() : null;
   }
 
   verify(bytes: Uint8Array): BlockReport {
@@ -120,6 +129,7 @@ class ChainVerifier implements Verifier {
     const { tip } = this;
     if (tip === null) {
       if (header.number > 0n) {
+        this.state = null;
         const sentence = `The chain begins at block ${header.number}; what was before is not here.`;
         notes.doubt('START_NOT_PROVEN', sentence, null);
       } else if (genesisHash === null) {
@@ -187,11 +197,15 @@ class ChainVerifier implements Verifier {
       this.takeUnproven(parts, isConfig, notes);
       return;
     }
-    const valid = this.judgeAll(parts, codes, this.config, notes);
-    this.checkCommitHash(header.number, codes, commitHash, valid, notes);
-    for (const { sets } of valid ?? []) {
+    const { valid, updates } = this.judgeAll(parts, codes, this.config, notes);
+    this.checkCommitHash(header.number, codes, commitHash, updates, notes);
+    if (updates === null) {
+      this.state = null;
+    }
+    for (const { sets, index } of valid) {
       this.definitions.apply(sets);
       this.keyPolicies.apply(sets);
+      this.state?.apply(sets, header.number, index);
     }
     if (isConfig) {
       this.takeConfig(parts, notes);
@@ -205,13 +219,13 @@ class ChainVerifier implements Verifier {
     }
   }
 
-  /** What the valid transactions write; null when that of one is not known. */
+  /** Judges all transactions, and puts together what the valid ones write. */
   private judgeAll(
     { header, entries }: BlockParts,
     codes: Buffer,
     config: ChannelConfig,
     notes: Notes,
-  ): readonly Valid[] | null {
+  ): Judged {
     const context: Context = {
       config,
       definitions: this.definitions,
@@ -219,35 +233,43 @@ class ChainVerifier implements Verifier {
       changedPolicies: new Set(),
     };
     const ids = new Set<string>();
-    const written = new Written();
+    const updates = new Updates();
     const valid: Valid[] = [];
     let isWhole = true;
-    entries.forEach((entry, index) => {
+    const judgements = entries.map((entry) => judgeEntry(entry, context));
+    for (const judgement of judgements) {
+      updates.expect(setsOf(judgement) ?? []);
+    }
+    judgements.forEach((judgement, index) => {
       const code = codes[index] ?? CODES.INVALID_OTHER_REASON;
-      const judgement = judgeEntry(entry, context);
-      this.checkChannel(judgement, index, entry, notes);
-      checkCode(judgement, code, { ids, written }, (isWrong, doubt, sentence) => {
-        if (isWrong) {
-          notes.find('CODE_WRONG', sentence, codes.subarray(index, index + 1), index);
-        } else if (doubt !== null) {
-          notes.doubt(doubt, sentence, index);
-        }
-      });
+      this.checkChannel(judgement, index, entries[index] ?? null, notes);
+      checkCode(
+        judgement,
+        code,
+        { ids, updates, state: this.state },
+        (isWrong, doubt, sentence) => {
+          if (isWrong) {
+            notes.find('CODE_WRONG', sentence, codes.subarray(index, index + 1), index);
+          } else if (doubt !== null) {
+            notes.doubt(doubt, sentence, index);
+          }
+        },
+      );
       if (code === CODES.VALID) {
-        const sets = judgement.kind === 'refused' ? null : judgement.sets;
+        const sets = setsOf(judgement);
         isWhole &&= sets !== null;
-        valid.push({ sets: sets ?? [], version: versionBytes(header.number, index) });
-        written.add(sets ?? []);
+        valid.push({ sets: sets ?? [], index });
+        updates.apply(sets ?? [], versionBytes(header.number, index));
         ids.add(judgement.header?.txId ?? '');
       }
     });
-    return isWhole ? valid : null;
+    return { valid, updates: isWhole ? updates : null };
   }
 
   private checkChannel(
     { header }: Judgement,
     index: number,
-    entry: Uint8Array,
+    entry: Uint8Array | null,
     notes: Notes,
   ): void {
     if (header !== null && this.channel !== null && header.channel !== this.channel) {
@@ -260,7 +282,7 @@ class ChainVerifier implements Verifier {
     block: bigint,
     codes: Buffer,
     stated: Buffer | null,
-    valid: readonly Valid[] | null,
+    updates: Updates | null,
     notes: Notes,
   ): void {
     const before = block === 1n ? Buffer.alloc(0) : (this.tip?.commitHash ?? null);
@@ -277,27 +299,20 @@ class ChainVerifier implements Verifier {
       }
       return;
     }
-    if (valid === null || before === null) {
+    if (updates === null || before === null) {
       const sentence = 'The commit hash covers what is not known here.';
       notes.doubt('EARLIER_STATE_NEEDED', sentence, null);
       return;
     }
-    const updates = new Updates();
-    for (const { sets, version } of valid) {
-      updates.apply(sets, version);
-    }
-    if (updates.unknown.length > 0) {
-      const count = updates.unknown.length;
+    if (updates.unknown.size > 0) {
+      const count = updates.unknown.size;
       const sentence = `Only metadata was written of ${count} keys of earlier blocks.`;
       notes.doubt('EARLIER_STATE_NEEDED', sentence, null);
       return;
     }
-    const computed = createHash('sha256')
-      .update(uvarint(codes.length))
-      .update(codes)
-      .update(updates.encode())
-      .update(before)
-      .digest();
+    const hash = createHash('sha256').update(uvarint(codes.length)).update(codes);
+    updates.hashInto(hash);
+    const computed = hash.update(before).digest();
     if (!computed.equals(stated)) {
       const [told, made] = [stated.toString('hex'), computed.toString('hex')];
       const sentence = `The commit hash is ${told}; codes and writes make ${made}.`;
@@ -331,9 +346,19 @@ class ChainVerifier implements Verifier {
   }
 }
 
+const setsOf = (judgement: Judgement): readonly AccessSet[] | null =>
+  judgement.kind === 'refused' ? null : judgement.sets;
+
 interface Valid {
   readonly sets: readonly AccessSet[];
-  readonly version: Buffer;
+  readonly index: number;
+}
+
+interface Judged {
+  /** What each valid transaction reads and writes. */
+  readonly valid: readonly Valid[];
+  /** All of it together; null when that of one transaction is not known. */
+  readonly updates: Updates | null;
 }
 
 /** Slots 0, 2 and 4; those for the last config and the orderer are of Fabric 1 and empty since. */

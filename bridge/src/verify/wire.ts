@@ -1,13 +1,21 @@
 /** Messages field by field, as views into the block: what is signed are bytes, not objects. */
-import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { asBuffer } from '../block/proto.ts';
 
 const VARINT = 0;
+const FIXED_64 = 1;
 const LENGTH_DELIMITED = 2;
+const FIXED_32 = 5;
+const FIELD_MAX = 2 ** 29 - 1;
 
 /** Told of each field: its number, and its bytes or its integer. */
 export interface OnField {
   readonly bytes?: (field: number, value: Buffer) => void;
+  readonly integer?: (field: number, value: bigint) => void;
+}
+
+/** Told of each field where its bytes are, for who does not need a view of them. */
+export interface OnRange {
+  readonly bytes?: (field: number, start: number, end: number) => void;
   readonly integer?: (field: number, value: bigint) => void;
 }
 
@@ -17,24 +25,90 @@ export interface OnField {
  * @throws Error when the bytes are no message
  */
 export function readFields(message: Uint8Array, { bytes, integer }: OnField): void {
-  const reader = new BinaryReader(message);
-  while (reader.pos < message.length) {
-    const tag = reader.uint32();
-    const field = tag >>> 3;
-    if (field === 0) {
-      throw new RangeError('a field has the number 0');
+  const buffer = asBuffer(message);
+  readRanges(buffer, 0, buffer.length, {
+    bytes: (field, start, end) => bytes?.(field, buffer.subarray(start, end)),
+    ...(integer === undefined ? {} : { integer }),
+  });
+}
+
+/**
+ * The same for a message from `start` to `end`. A block has hundreds of thousands of small ones, so
+ * that nothing is made for each.
+ */
+export function readRanges(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  { bytes, integer }: OnRange,
+): void {
+  const cursor = { at: start, end };
+  while (cursor.at < end) {
+    const tag = readUvarint(buffer, cursor);
+    const field = Math.floor(tag / 8);
+    const type = tag % 8;
+    if (field === 0 || field > FIELD_MAX) {
+      throw new RangeError(`a field has the number ${field}`);
     }
-    if ((tag & 7) === LENGTH_DELIMITED && bytes !== undefined) {
-      bytes(field, asBuffer(reader.bytes()));
-    } else if ((tag & 7) === VARINT && integer !== undefined) {
-      integer(field, BigInt.asUintN(64, BigInt(reader.int64())));
+    if (type === LENGTH_DELIMITED) {
+      const length = readUvarint(buffer, cursor);
+      const from = cursor.at;
+      advance(cursor, length);
+      bytes?.(field, from, cursor.at);
+    } else if (type === VARINT) {
+      const value = readUvarint64(buffer, cursor);
+      integer?.(field, value);
+    } else if (type === FIXED_64 || type === FIXED_32) {
+      advance(cursor, type === FIXED_64 ? 8 : 4);
     } else {
-      reader.skip(tag & 7, field);
+      throw new RangeError(`a field has the wire type ${type}`);
     }
   }
-  if (reader.pos !== message.length) {
+}
+
+interface Cursor {
+  at: number;
+  readonly end: number;
+}
+
+function advance(cursor: Cursor, length: number): void {
+  cursor.at += length;
+  if (cursor.at > cursor.end) {
     throw new RangeError('a field ends behind its message');
   }
+}
+
+/** Of a tag or a length, which have at most 32 bits. */
+function readUvarint(buffer: Buffer, cursor: Cursor): number {
+  let value = 0;
+  for (let scale = 1; scale < 2 ** 35; scale *= 0x80) {
+    const byte = buffer[cursor.at];
+    if (byte === undefined || cursor.at >= cursor.end) {
+      break;
+    }
+    cursor.at += 1;
+    value += (byte & 0x7f) * scale;
+    if (byte < 0x80 && value < 2 ** 32) {
+      return value;
+    }
+  }
+  throw new RangeError('a number does not end');
+}
+
+function readUvarint64(buffer: Buffer, cursor: Cursor): bigint {
+  let value = 0n;
+  for (let shift = 0n; shift < 70n; shift += 7n) {
+    const byte = buffer[cursor.at];
+    if (byte === undefined || cursor.at >= cursor.end) {
+      break;
+    }
+    cursor.at += 1;
+    value |= BigInt(byte & 0x7f) << shift;
+    if (byte < 0x80) {
+      return BigInt.asUintN(64, value);
+    }
+  }
+  throw new RangeError('a number does not end');
 }
 
 const NONE: Buffer = Buffer.alloc(0);
