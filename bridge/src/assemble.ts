@@ -1,6 +1,6 @@
 /** The composition root: the only place that knows every adapter. */
 
-import { openBlockSource } from './assemble-chain.ts';
+import { openBlockSource, openPeer } from './assemble-chain.ts';
 import { Connections } from './assemble-connect.ts';
 import { indexWith, readModelOf } from './assemble-index.ts';
 import { lettersWith, letterWith, replayRawWith, replayWith } from './assemble-letters.ts';
@@ -270,6 +270,10 @@ class AssembledShuttle implements Shuttle {
 
   blockSource(from: 'topic' | 'peer'): ReturnType<Shuttle['blockSource']> {
     return openBlockSource(this.connections, this.settings, from);
+  }
+
+  otherPeer(text: string, cwd: string): ReturnType<Shuttle['otherPeer']> {
+    return openPeer(this.connections, this.settings, text, cwd);
   }
 
   async index(

@@ -9,6 +9,15 @@ export interface SourcedBlock {
   readonly total: number;
 }
 
+/** Where a proof ends. */
+export interface ProvenTip {
+  readonly number: bigint;
+  /** Header hash, lower-case hex. */
+  readonly hash: string;
+  /** Lower-case hex; null where the block has none. */
+  readonly commitHash: string | null;
+}
+
 /** What a command reads blocks from. */
 export interface BlockSource {
   readonly kind: 'topic' | 'peer' | 'file';

@@ -23,6 +23,7 @@ import { deleteCommand, setCommand } from './commands/set-data.ts';
 import { statusCommand } from './commands/status.ts';
 import { tailCommand } from './commands/tail.ts';
 import { traceCommand } from './commands/trace.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { EXIT_OK, type Io } from './io.ts';
 import { errorJson, renderError } from './render-error.ts';
 import { addCommonOptions, type Cli, wantsJson } from './session.ts';
@@ -79,6 +80,7 @@ export function createProgram(cli: Cli): Command {
     statusCommand(cli),
     reconcileCommand(cli),
     exportCommand(cli),
+    verifyCommand(cli),
     offsetsCommand(cli),
     relaneCommand(cli),
     deadLettersCommand(cli),

@@ -1,4 +1,5 @@
 /** What the commands need of Shuttle, once it is put together; assemble.ts makes it. */
+import type { PeerBlocks } from '../chain/peers.ts';
 import type { BlockSource } from '../chain/source.ts';
 import type { LoadedSettings } from '../config/load.ts';
 import type { IngestSummary } from '../ingest/context.ts';
@@ -153,6 +154,8 @@ export interface Shuttle {
   origins(): OriginDeps;
   /** The blocks of the channel; close it. */
   blockSource(from: 'topic' | 'peer'): Promise<BlockSource>;
+  /** A peer of another organisation, by its address or connection profile. */
+  otherPeer(text: string, cwd: string): Promise<PeerBlocks>;
   /** Feeds the read model from the changes topic. */
   index(options: IndexOptions, signal: AbortSignal): Promise<IndexSummary>;
   /** The read model; null when there is none, or none that is complete. Close it. */
