@@ -121,7 +121,12 @@ export class Connections {
     const { certificate, privateKey } = await this.identity();
     return createGatewayLedger(
       {
-        ...{ endpoint, tls, tlsCa, mspId, certificate, privateKey },
+        endpoint,
+        tls,
+        tlsCa,
+        mspId,
+        certificate,
+        privateKey,
         ...(serverName === undefined ? {} : { serverName }),
         channel: fabric.channel,
         chaincode: fabric.chaincode,

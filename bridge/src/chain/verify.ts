@@ -159,8 +159,18 @@ class Walk {
     const { first, last, proven, genesisHash, blocks, transactions, doubts } = this;
     const { findings, count: findingCount, counts: findingCounts } = this.told;
     return {
-      ...{ first, last, proven, genesisHash, blocks, transactions },
-      ...{ findings, findingCount, findingCounts, doubts, peers, isComplete },
+      first,
+      last,
+      proven,
+      genesisHash,
+      blocks,
+      transactions,
+      findings,
+      findingCount,
+      findingCounts,
+      doubts,
+      peers,
+      isComplete,
     };
   }
 

@@ -22,7 +22,11 @@ const run = (
   verifyChain(
     source,
     {
-      ...{ genesisHash: SMALL_GENESIS, channel: null, height: null, peers: [], toldMax: 100 },
+      genesisHash: SMALL_GENESIS,
+      channel: null,
+      height: null,
+      peers: [],
+      toldMax: 100,
       onProgress: () => {},
       ...options,
     },

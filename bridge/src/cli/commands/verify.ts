@@ -31,7 +31,7 @@ export function verifyCommand(cli: Cli): Command {
     .option(
       '--peer <peer>',
       "compare with another organisation's peer: host:port=CA.pem, or its connection profile",
-      (value: string, before: readonly string[] = []) => [...before, value],
+      (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
     )
     .option('--strict', 'what cannot be proven is a failure, too')
     .option('--max-findings <count>', `findings to tell in full (default: ${TOLD_DEFAULT})`);
@@ -60,7 +60,9 @@ async function verify(session: Session): Promise<number> {
         genesisHash: trust.genesisHash,
         channel: channelOf(session),
         height: height === undefined ? null : BigInt(height),
-        ...{ peers, toldMax, onProgress },
+        peers,
+        toldMax,
+        onProgress,
       },
       stop,
     ).finally(() => bar?.stop());
