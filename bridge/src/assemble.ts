@@ -1,5 +1,6 @@
 /** The composition root: the only place that knows every adapter. */
 
+import { openBlockSource } from './assemble-chain.ts';
 import { Connections } from './assemble-connect.ts';
 import { indexWith, readModelOf } from './assemble-index.ts';
 import { lettersWith, letterWith, replayRawWith, replayWith } from './assemble-letters.ts';
@@ -265,6 +266,10 @@ class AssembledShuttle implements Shuttle {
       blockOf: (txId) => this.connections.blockOf(txId),
       record: (at, offset) => readRecord(this.kafka(), at, offset),
     };
+  }
+
+  blockSource(from: 'topic' | 'peer'): ReturnType<Shuttle['blockSource']> {
+    return openBlockSource(this.connections, this.settings, from);
   }
 
   async index(

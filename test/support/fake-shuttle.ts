@@ -103,6 +103,7 @@ function fakeShuttle({ shuttle, ledger }: CommandOptions, closed: () => void): S
     origins: () => {
       throw new TypeError('no origins');
     },
+    blockSource: () => Promise.reject(new TypeError('no blocks')),
     index: () => Promise.reject(new TypeError('no index')),
     readModel: () => null,
     check: async () => [],

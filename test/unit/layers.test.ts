@@ -29,6 +29,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   origin: 3,
   stage: 3,
   load: 3,
+  chain: 3,
   kafka: 4,
   fabric: 4,
   sqlite: 4,
@@ -43,6 +44,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'assemble-letters.ts': 5.5,
   'assemble-index.ts': 5.5,
   'assemble-stage.ts': 5.5,
+  'assemble-chain.ts': 5.5,
   'assemble.ts': 6,
   'index.ts': 7,
 };

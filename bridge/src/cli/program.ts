@@ -6,6 +6,7 @@ import { claimCommand, claimsCommand } from './commands/claims.ts';
 import { cleanCommand } from './commands/clean.ts';
 import { configCommand } from './commands/config.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
+import { exportCommand } from './commands/export.ts';
 import { getDataCommand } from './commands/get-data.ts';
 import { historyCommand } from './commands/history.ts';
 import { indexCommand } from './commands/index-command.ts';
@@ -77,6 +78,7 @@ export function createProgram(cli: Cli): Command {
     tailCommand(cli),
     statusCommand(cli),
     reconcileCommand(cli),
+    exportCommand(cli),
     offsetsCommand(cli),
     relaneCommand(cli),
     deadLettersCommand(cli),

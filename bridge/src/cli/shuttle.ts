@@ -1,4 +1,5 @@
 /** What the commands need of Shuttle, once it is put together; assemble.ts makes it. */
+import type { BlockSource } from '../chain/source.ts';
 import type { LoadedSettings } from '../config/load.ts';
 import type { IngestSummary } from '../ingest/context.ts';
 import type { OffsetRow, Reset, ResetOptions } from '../ingest/offsets.ts';
@@ -150,6 +151,8 @@ export interface Shuttle {
   replay(options: ReplayRequest, signal: AbortSignal): Promise<ReplaySummary>;
   /** Looks for where things come from: blocks by the peer, records by Kafka. */
   origins(): OriginDeps;
+  /** The blocks of the channel; close it. */
+  blockSource(from: 'topic' | 'peer'): Promise<BlockSource>;
   /** Feeds the read model from the changes topic. */
   index(options: IndexOptions, signal: AbortSignal): Promise<IndexSummary>;
   /** The read model; null when there is none, or none that is complete. Close it. */
