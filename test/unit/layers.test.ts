@@ -38,7 +38,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   system: 4,
   http: 5,
   cli: 5,
-  'assemble-connect.ts': 5.5,
+  'assemble-connect.ts': 5.4,
   'assemble-status.ts': 5.5,
   'assemble-tools.ts': 5.5,
   'assemble-letters.ts': 5.5,
