@@ -121,3 +121,6 @@ export const LOAD_TRANSACTION_RECORDS_MAX = 5_000;
 export const LOAD_TRANSACTION_BYTES_MAX = 4 * 1024 * 1024;
 export const LOAD_TRANSACTION_TIMEOUT_MS = 30_000;
 export const LOAD_DEADLINE_MS = 20_000;
+
+/** A block of an archive: no peer sends a longer one. */
+export const ARCHIVE_BLOCK_BYTES_MAX = GRPC_MESSAGE_BYTES_MAX;

@@ -7,6 +7,7 @@ import { cleanCommand } from './commands/clean.ts';
 import { configCommand } from './commands/config.ts';
 import { consumeCommand } from './commands/consume.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
+import { exportCommand } from './commands/export.ts';
 import { getDataCommand } from './commands/get-data.ts';
 import { historyCommand } from './commands/history.ts';
 import { indexCommand } from './commands/index-command.ts';
@@ -23,6 +24,7 @@ import { deleteCommand, setCommand } from './commands/set-data.ts';
 import { statusCommand } from './commands/status.ts';
 import { tailCommand } from './commands/tail.ts';
 import { traceCommand } from './commands/trace.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { EXIT_OK, type Io } from './io.ts';
 import { errorJson, renderError } from './render-error.ts';
 import { addCommonOptions, type Cli, wantsJson } from './session.ts';
@@ -79,6 +81,8 @@ export function createProgram(cli: Cli): Command {
     consumeCommand(cli),
     statusCommand(cli),
     reconcileCommand(cli),
+    exportCommand(cli),
+    verifyCommand(cli),
     offsetsCommand(cli),
     relaneCommand(cli),
     deadLettersCommand(cli),
