@@ -119,6 +119,21 @@ export function readSignatures(slot: Buffer): Signatures {
   return { value, signatures, isCanonical };
 }
 
+/** Indexes of the slots that are read and cannot be. */
+export function unreadableSlots({ metadata }: BlockParts): number[] {
+  return [SIGNATURES, COMMIT_HASH].filter((index) => {
+    const slot = metadata[index] ?? Buffer.alloc(0);
+    try {
+      // Each has the value in field 1; of the commit hash there is nothing more to read.
+      if (index === SIGNATURES) readLastConfig(readSignatures(slot));
+      else bytesField(slot, 1);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
+
 /** Number of the last config block that orderers had in mind; null when it is not told. */
 export function readLastConfig({ value }: Signatures): bigint | null {
   let index: bigint | null = null;

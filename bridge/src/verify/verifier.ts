@@ -17,6 +17,7 @@ import {
   readSignatures,
   SIGNATURES,
   TRANSACTIONS_FILTER,
+  unreadableSlots,
 } from './block-bytes.ts';
 import { checkCode } from './codes.ts';
 import { type ChannelConfig, readConfig } from './config.ts';
@@ -89,8 +90,9 @@ class ChainVerifier implements Verifier {
       notes.find('BLOCK_UNREADABLE', 'The bytes are no block.', null);
       return notes.report({ hash: '', commitHash: null, transactions: 0 });
     }
+    notes.block = parts.header.number;
+    parts = withReadableSlots(parts, notes);
     const { header, entries } = parts;
-    notes.block = header.number;
     if (!hasHashes(parts)) {
       notes.find('BLOCK_UNREADABLE', 'The header has hashes of a wrong length.', null);
       return notes.report({ hash: '', commitHash: null, transactions: entries.length });
@@ -379,13 +381,20 @@ function hasHashes({ header }: BlockParts): boolean {
   return header.previousHash.length === previous && header.dataHash.length === HASH_BYTES;
 }
 
-function statedCommitHash({ metadata }: BlockParts): Buffer | null {
-  try {
-    const value = bytesField(metadata[COMMIT_HASH] ?? Buffer.alloc(0), 1);
-    return value.length === 0 ? null : Buffer.from(value);
-  } catch {
-    return null;
+/** A slot that cannot be read is told, and then taken as an empty one. */
+function withReadableSlots(parts: BlockParts, notes: Notes): BlockParts {
+  const metadata = [...parts.metadata];
+  for (const index of unreadableSlots(parts)) {
+    const sentence = `Slot ${index} of the metadata cannot be read.`;
+    notes.find('BLOCK_UNREADABLE', sentence, metadata[index] ?? null);
+    metadata[index] = Buffer.alloc(0);
   }
+  return { ...parts, metadata };
+}
+
+function statedCommitHash({ metadata }: BlockParts): Buffer | null {
+  const value = bytesField(metadata[COMMIT_HASH] ?? Buffer.alloc(0), 1);
+  return value.length === 0 ? null : Buffer.from(value);
 }
 
 function isConfigEntry(entry: Buffer): boolean {
