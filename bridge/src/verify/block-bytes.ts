@@ -24,6 +24,7 @@ export interface BlockParts {
 
 /** common.BlockMetadataIndex. */
 export const SIGNATURES = 0;
+export const LAST_CONFIG = 1;
 export const TRANSACTIONS_FILTER = 2;
 export const COMMIT_HASH = 4;
 
@@ -118,6 +119,21 @@ export function readSignatures(slot: Buffer): Signatures {
   return { value, signatures, isCanonical };
 }
 
+/** Indexes of the slots that are read and cannot be. */
+export function unreadableSlots({ metadata }: BlockParts): number[] {
+  return [SIGNATURES, COMMIT_HASH].filter((index) => {
+    const slot = metadata[index] ?? Buffer.alloc(0);
+    try {
+      // Each has the value in field 1; of the commit hash there is nothing more to read.
+      if (index === SIGNATURES) readLastConfig(readSignatures(slot));
+      else bytesField(slot, 1);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
+
 /** Number of the last config block that orderers had in mind; null when it is not told. */
 export function readLastConfig({ value }: Signatures): bigint | null {
   let index: bigint | null = null;
@@ -134,6 +150,14 @@ export function readLastConfig({ value }: Signatures): bigint | null {
     },
   });
   return index;
+}
+
+/**
+ * The slot LAST_CONFIG as orderers still fill it: what they sign in the slot SIGNATURES, once more
+ * and unsigned.
+ */
+export function encodeLastConfig(index: bigint): Buffer[] {
+  return encodeBytes(1, Buffer.concat(encodeInteger(1, index)));
 }
 
 /** What orderers sign behind the metadata's value and their own header. */

@@ -3,12 +3,15 @@ import { createHash } from 'node:crypto';
 import {
   type BlockParts,
   COMMIT_HASH,
+  encodeLastConfig,
   firstOddByte,
   isWholeEnvelope,
+  LAST_CONFIG,
   readLastConfig,
   readSignatures,
   SIGNATURES,
   TRANSACTIONS_FILTER,
+  unreadableSlots,
 } from './block-bytes.ts';
 import { type ChannelConfig, readConfig } from './config.ts';
 import { readChannelHeader, readEnvelope, readPayload } from './envelope.ts';
@@ -16,8 +19,8 @@ import type { Notes } from './notes.ts';
 import { wrongSignatures } from './signatures.ts';
 import { bytesField, encodeBytes, firstDifference } from './wire.ts';
 
-/** Slots 0, 2 and 4; those for the last config and the orderer are of Fabric 1 and empty since. */
-const USED_SLOTS = [SIGNATURES, TRANSACTIONS_FILTER, COMMIT_HASH];
+/** Slot 3, for the orderer, is of Fabric 1 and empty since. */
+const USED_SLOTS = [SIGNATURES, LAST_CONFIG, TRANSACTIONS_FILTER, COMMIT_HASH];
 const HASH_BYTES = 32;
 const CONFIG_TYPE = 1n;
 
@@ -26,13 +29,20 @@ export function hasHashes({ header }: BlockParts): boolean {
   return header.previousHash.length === previous && header.dataHash.length === HASH_BYTES;
 }
 
-export function statedCommitHash({ metadata }: BlockParts): Buffer | null {
-  try {
-    const value = bytesField(metadata[COMMIT_HASH] ?? Buffer.alloc(0), 1);
-    return value.length === 0 ? null : Buffer.from(value);
-  } catch {
-    return null;
+/** A slot that cannot be read is told, and then taken as an empty one. */
+export function withReadableSlots(parts: BlockParts, notes: Notes): BlockParts {
+  const metadata = [...parts.metadata];
+  for (const index of unreadableSlots(parts)) {
+    const sentence = `Slot ${index} of the metadata cannot be read.`;
+    notes.find('BLOCK_UNREADABLE', sentence, metadata[index] ?? null);
+    metadata[index] = Buffer.alloc(0);
   }
+  return { ...parts, metadata };
+}
+
+export function statedCommitHash({ metadata }: BlockParts): Buffer | null {
+  const value = bytesField(metadata[COMMIT_HASH] ?? Buffer.alloc(0), 1);
+  return value.length === 0 ? null : Buffer.from(value);
 }
 
 export function isConfigEntry(entry: Buffer): boolean {
@@ -71,24 +81,6 @@ function isWhole(entry: Buffer): boolean {
   }
 }
 
-/** Whether the slot is a common.Metadata with nothing but a value, or empty. */
-function isOneField(slot: Buffer): boolean {
-  try {
-    return firstDifference(slot, encodeBytes(1, bytesField(slot, 1))) === null;
-  } catch {
-    return false;
-  }
-}
-
-/** Null when the slot does not tell, or cannot be read. */
-function lastConfigIn(slot: Buffer): bigint | null {
-  try {
-    return readLastConfig(readSignatures(slot));
-  } catch {
-    return null;
-  }
-}
-
 /** One encoding only, and nothing beside it. */
 export function checkBytes(parts: BlockParts, notes: Notes): void {
   const odd = firstOddByte(parts);
@@ -97,7 +89,7 @@ export function checkBytes(parts: BlockParts, notes: Notes): void {
     notes.findAt('BLOCK_NOT_CANONICAL', sentence, odd);
   }
   const slot = parts.metadata[COMMIT_HASH] ?? Buffer.alloc(0);
-  if (!isOneField(slot)) {
+  if (firstDifference(slot, encodeBytes(1, bytesField(slot, 1))) !== null) {
     notes.find('BLOCK_NOT_CANONICAL', 'The commit hash has something beside it.', slot);
   }
   const odds = parts.metadata.filter((each, index) => !USED_SLOTS.includes(index) && each.length);
@@ -134,7 +126,12 @@ export function checkLastConfig(
   notes: Notes,
 ): void {
   const slot = metadata[SIGNATURES] ?? Buffer.alloc(0);
-  const stated = lastConfigIn(slot);
+  const stated = readLastConfig(readSignatures(slot));
+  const copy = metadata[LAST_CONFIG] ?? Buffer.alloc(0);
+  if (firstDifference(copy, encodeLastConfig(stated ?? 0n)) !== null) {
+    const sentence = `The slot for the last config does not say block ${stated}, as is signed.`;
+    notes.find('LAST_CONFIG_WRONG', sentence, copy);
+  }
   if (header.number > 0n && wanted !== null && stated !== wanted) {
     const sentence = `The block names block ${stated} as its config, which is ${wanted}.`;
     notes.find('LAST_CONFIG_WRONG', sentence, slot);

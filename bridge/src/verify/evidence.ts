@@ -16,6 +16,7 @@ import {
   hasHashes,
   isConfigEntry,
   nextConfig,
+  withReadableSlots,
 } from './block-checks.ts';
 import type { ChannelConfig } from './config.ts';
 import { Definitions, definesChaincode } from './definitions.ts';
@@ -139,7 +140,8 @@ class EvidenceCheck {
     if (!hasHashes(parts)) {
       throw new Error('a header has hashes of a wrong length');
     }
-    return { role, parts, notes: this.note(parts.header.number, bytes) };
+    const notes = this.note(parts.header.number, bytes);
+    return { role, parts: withReadableSlots(parts, notes), notes };
   }
 
   /** The chain of headers: number and data hash, each with the hash of the one before. */

@@ -15,6 +15,7 @@ import {
   isConfigEntry,
   nextConfig,
   statedCommitHash,
+  withReadableSlots,
 } from './block-checks.ts';
 import { checkCode } from './codes.ts';
 import type { ChannelConfig } from './config.ts';
@@ -84,8 +85,9 @@ class ChainVerifier implements Verifier {
       notes.find('BLOCK_UNREADABLE', 'The bytes are no block.', null);
       return notes.report({ hash: '', commitHash: null, transactions: 0 });
     }
+    notes.block = parts.header.number;
+    parts = withReadableSlots(parts, notes);
     const { header, entries } = parts;
-    notes.block = header.number;
     if (!hasHashes(parts)) {
       notes.find('BLOCK_UNREADABLE', 'The header has hashes of a wrong length.', null);
       return notes.report({ hash: '', commitHash: null, transactions: entries.length });
@@ -136,6 +138,7 @@ class ChainVerifier implements Verifier {
     const { header, entries, metadata } = parts;
     const codes = metadata[TRANSACTIONS_FILTER] ?? Buffer.alloc(0);
     if (header.number === 0n) {
+      checkLastConfig(parts, 0n, notes);
       this.takeConfig(parts, notes);
       return;
     }
