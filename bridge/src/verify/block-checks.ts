@@ -138,7 +138,7 @@ export function checkLastConfig(
   }
 }
 
-/** The config of a config block, and whether it follows from the one before; null when it is none. */
+/** The config of a config block, held against the one before; null when it is none. */
 export function nextConfig(
   { entries }: BlockParts,
   before: ChannelConfig | null,

@@ -1,9 +1,9 @@
 /**
  * Checks evidence of one transaction, from nothing but its bytes and, if there is one, a pinned
- * genesis hash. The genesis block's config says who the orderers are; each config block is signed by
- * the orderers before it, and names its place; the transaction's block is signed under the last of
- * them, which it names too. So no config can be made up or left out, and the headers in between say
- * that all of it is one chain.
+ * genesis hash. The genesis block's config says who the orderers are; each config block is signed
+ * by the orderers before it, and names its place; the transaction's block is signed under the last
+ * of them, which it names too. So no config can be made up or left out, and the headers in between
+ * say that all of it is one chain.
  */
 import { msp } from '@hyperledger/fabric-protos';
 import { headerHash } from '../block/decode.ts';
