@@ -270,6 +270,13 @@ export const ERRORS = {
     'Bring both to one release. A chaincode of your own has no setData and no deleteData.',
   ),
   NOT_FOUND: kind('There is no such document.', 'none', 'never', 1, 'Check the key.'),
+  CHAIN_BROKEN: kind(
+    'Something is wrong with the chain of blocks.',
+    'none',
+    'never',
+    1,
+    '`shuttle verify` tells everything that is wrong, and where.',
+  ),
   BLOCK_MISSING: kind(
     'There is no such block.',
     'none',

@@ -13,6 +13,8 @@ export interface ChainOptions {
   readonly channel: string | null;
   /** Number of a block that the chain has to reach; null takes its end as it is. */
   readonly height: bigint | null;
+  /** Follows the state, so that read conflicts are proven; memory grows with the keys. */
+  readonly replay?: boolean;
   readonly peers: readonly PeerBlocks[];
   /** So many findings are told in full; all are counted. */
   readonly toldMax: number;
@@ -97,11 +99,11 @@ class Walk {
   private readonly doubts: Partial<Record<DoubtCode, DoubtCount>> = {};
 
   constructor(source: BlockSource, options: ChainOptions) {
-    const { genesisHash, channel, toldMax } = options;
+    const { genesisHash, channel, toldMax, replay = false } = options;
     this.source = source;
     this.options = options;
     this.told = new Told(toldMax);
-    this.verifier = createVerifier({ genesisHash, channel });
+    this.verifier = createVerifier({ genesisHash, channel, replay });
   }
 
   get blockCount(): number {

@@ -17,6 +17,7 @@ import { loadCommand } from './commands/load.ts';
 import { offsetsCommand } from './commands/offsets.ts';
 import { originCommand } from './commands/origin.ts';
 import { ingestCommand, publishCommand, runCommand } from './commands/pipelines.ts';
+import { proofCommand } from './commands/proof.ts';
 import { recallCommand } from './commands/recall.ts';
 import { reconcileCommand } from './commands/reconcile.ts';
 import { relaneCommand } from './commands/relane.ts';
@@ -83,6 +84,7 @@ export function createProgram(cli: Cli): Command {
     reconcileCommand(cli),
     exportCommand(cli),
     verifyCommand(cli),
+    proofCommand(cli),
     offsetsCommand(cli),
     relaneCommand(cli),
     deadLettersCommand(cli),

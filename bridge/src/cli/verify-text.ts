@@ -2,7 +2,7 @@
 import { CHAIN_FINDINGS, type ChainFinding, type ChainFindingCode } from '../chain/findings.ts';
 import type { PeerComparison } from '../chain/peers.ts';
 import type { ChainSummary } from '../chain/verify.ts';
-import { DOUBTS, type Doubt, type DoubtCode } from '../verify/findings.ts';
+import { DOUBTS, type Doubt } from '../verify/findings.ts';
 import { counted, grouped, table } from './text.ts';
 import type { Trust } from './trust.ts';
 
@@ -21,15 +21,11 @@ export function findingText(finding: ChainFinding | Doubt): string {
 export function chainLines(source: string, summary: ChainSummary, trust: Trust): string[] {
   const { first, last, proven, blocks, transactions, findingCounts, doubts } = summary;
   const counts = Object.entries(findingCounts) as [ChainFindingCode, number][];
-  const doubted = Object.entries(doubts) as [DoubtCode, { count: number; example: Doubt }][];
   const span = first === null ? 'no block' : `blocks ${first} to ${last?.number}`;
   const isWhole = proven !== null && proven.number === last?.number;
   return [
     ...counts.map(([code, count]) => `${grouped(count)} x ${code}: ${CHAIN_FINDINGS[code]}`),
-    ...doubted.flatMap(([code, { count, example }]) => [
-      `${grouped(count)} x not proven, ${code}: ${DOUBTS[code]}`,
-      `    ${findingText(example)}`,
-    ]),
+    ...Object.values(doubts).flatMap(({ count, example }) => doubtText(count, example)),
     ...table([
       ['source', source],
       ['read', `${span}, ${counted(transactions, 'transaction')}`],
@@ -46,6 +42,24 @@ export function chainLines(source: string, summary: ChainSummary, trust: Trust):
       ['trust', trustText(trust, summary.genesisHash)],
       ...summary.peers.map((peer) => ['peer', peerText(peer)]),
     ]),
+  ];
+}
+
+/** Each doubt once, with how often there is one of its kind. */
+export function doubtLines(doubts: readonly Doubt[]): string[] {
+  const firsts = doubts.filter(
+    ({ code }, index) => doubts.findIndex((each) => each.code === code) === index,
+  );
+  return firsts.flatMap((first) =>
+    doubtText(doubts.filter(({ code }) => code === first.code).length, first),
+  );
+}
+
+function doubtText(count: number, example: Doubt): string[] {
+  const { code } = example;
+  return [
+    `${grouped(count)} x not proven, ${code}: ${DOUBTS[code]}`,
+    `    ${findingText(example)}`,
   ];
 }
 

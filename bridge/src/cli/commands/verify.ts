@@ -12,6 +12,7 @@ import { type Cli, define, type Session, wholeOption } from '../session.ts';
 import { counted, grouped, plainJson } from '../text.ts';
 import { keepTrust, readTrust, type Trust } from '../trust.ts';
 import { chainLines, findingText } from '../verify-text.ts';
+import { verifyProof } from './verify-proof.ts';
 
 const TOLD_DEFAULT = 100;
 const BAR = 'verify  {bar} {percentage}%  {shown} blocks  {rate}/s';
@@ -19,6 +20,9 @@ const BAR = 'verify  {bar} {percentage}%  {shown} blocks  {rate}/s';
 export function verifyCommand(cli: Cli): Command {
   const command = new Command('verify')
     .description('prove the chain on the blocks topic, in a file or of a peer, offline')
+    .option('--proof <file>', 'check evidence of `shuttle proof` instead of a chain')
+    .option('--out <file>', 'with --proof, write the document there')
+    .option('--force', 'replace a file that is there')
     .option('--file <archive>', 'blocks that `shuttle export` has written')
     .addOption(
       new Option('--source <source>', 'where the blocks are read without --file')
@@ -33,9 +37,14 @@ export function verifyCommand(cli: Cli): Command {
       "compare with another organisation's peer: host:port=CA.pem, or its connection profile",
       (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
     )
+    .option('--replay', 'follow the state, to prove read conflicts too; memory grows with the keys')
     .option('--strict', 'what cannot be proven is a failure, too')
     .option('--max-findings <count>', `findings to tell in full (default: ${TOLD_DEFAULT})`);
-  return define(cli, command, { once: false, quiet: true }, (session) => verify(session));
+  return define(cli, command, { once: false, quiet: true }, (session) =>
+    typeof session.options.proof === 'string'
+      ? verifyProof(session, session.options.proof)
+      : verify(session),
+  );
 }
 
 async function verify(session: Session): Promise<number> {
@@ -60,6 +69,7 @@ async function verify(session: Session): Promise<number> {
         genesisHash: trust.genesisHash,
         channel: channelOf(session),
         height: height === undefined ? null : BigInt(height),
+        replay: options.replay === true,
         peers,
         toldMax,
         onProgress,
