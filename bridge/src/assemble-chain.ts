@@ -1,5 +1,6 @@
 /** Where blocks are read from, put together for the commands on a chain. */
 import type { Connections } from './assemble-connect.ts';
+import { createPublishedReader } from './assemble-published.ts';
 import { topicNames } from './block/topics.ts';
 import type { PeerBlocks } from './chain/peers.ts';
 import { type BlockSource, createPeerSource } from './chain/source.ts';
@@ -15,11 +16,8 @@ export async function openBlockSource(
   from: 'topic' | 'peer',
 ): Promise<BlockSource> {
   if (from === 'topic') {
-    const { prefix } = settings.publish;
-    return createBlocksTopic(
-      connections.kafka(),
-      topicNames(prefix, settings.fabric.channel).blocks,
-    );
+    const { blocks } = topicNames(settings.publish.prefix, settings.fabric.channel);
+    return createBlocksTopic(createPublishedReader(connections.kafka(), settings), blocks);
   }
   const { endpoint } = fabricConnection(settings);
   return createPeerSource(await connections.ledger(), endpoint);

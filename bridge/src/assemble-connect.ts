@@ -2,6 +2,7 @@
 import type { FarSide } from './cli/shuttle.ts';
 import { fabricConnection, kafkaConnection } from './config/connections.ts';
 import type { PeerAddress } from './config/other-peer.ts';
+import { publishSecretFiles } from './config/publish-keys.ts';
 import type { Settings } from './config/schema.ts';
 import { type Identity, readMspIdentity } from './fabric/identity.ts';
 import { type ConnectedLedger, createGatewayLedger } from './fabric/ledger.ts';
@@ -80,6 +81,11 @@ export class Connections {
       const fields = { mechanism: sasl.mechanism, fix: 'kafka.tls.enabled: true' };
       this.log.warn(fields, 'configured a password to travel without TLS');
     }
+  }
+
+  /** The same of the keys that what is published is protected with. */
+  lookAtPublishSecrets(): void {
+    this.lookAt(...publishSecretFiles(this.settings));
   }
 
   /** The same of the schema registry's. */

@@ -92,6 +92,20 @@ export const ERRORS = {
     2,
     'Check the format in the rules, and the start of the file.',
   ),
+  KEY_INVALID: kind(
+    'A key file does not hold a key.',
+    'none',
+    'never',
+    2,
+    'See docs/encryption.md for how keys are made, and what a key file holds.',
+  ),
+  KEY_UNKNOWN: kind(
+    'Records are encrypted with a key that is not there.',
+    'none',
+    'never',
+    2,
+    'Name a folder by publish.encryption.keys, and put the file <key id>.key into it.',
+  ),
   FILE_CHANGED: kind(
     'The file is another than the one whose load was begun.',
     'none',
@@ -368,6 +382,13 @@ export const ERRORS = {
     'never',
     5,
     'The peer or the connection to it is not to be trusted; nothing of the block was published.',
+  ),
+  DECRYPTION_FAILED: kind(
+    'A record is not the one that was encrypted, or not at its place.',
+    'none',
+    'never',
+    5,
+    'Somebody has changed or moved the record, or the key file: see docs/encryption.md.',
   ),
   PUBLISHER_FENCED: kind(
     'Another publisher of this channel has taken over.',

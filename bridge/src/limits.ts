@@ -89,6 +89,10 @@ export const INDEX_FOLLOW_WAIT_MS = 500;
 /** How often the ends of the changes topic are looked at while the index follows it. */
 export const INDEX_LOOK_MS = 5_000;
 
+/** `consume` at the end of its topic: how long one fetch waits, and how often it looks around. */
+export const CONSUME_FOLLOW_WAIT_MS = 500;
+export const CONSUME_LOOK_MS = 5_000;
+
 /** Kafka transactions of the cleaning: cut at the first of these that is reached. */
 export const CLEAN_TRANSACTION_RECORDS_MAX = 4_000;
 export const CLEAN_TRANSACTION_BYTES_MAX = 8 * 1024 * 1024;

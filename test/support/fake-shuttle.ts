@@ -92,6 +92,7 @@ function fakeShuttle({ shuttle, ledger }: CommandOptions, closed: () => void): S
     load: () => Promise.reject(new TypeError('no load')),
     serve: async () => null,
     tail: async function* () {},
+    consume: () => Promise.reject(new TypeError('no topic')),
     status: () => Promise.reject(new TypeError('no status')),
     reconcile: () => Promise.reject(new TypeError('no comparison')),
     relane: async () => [],

@@ -5,6 +5,7 @@ import { ShuttleError, toShuttleError } from '../errors.ts';
 import { claimCommand, claimsCommand } from './commands/claims.ts';
 import { cleanCommand } from './commands/clean.ts';
 import { configCommand } from './commands/config.ts';
+import { consumeCommand } from './commands/consume.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
 import { exportCommand } from './commands/export.ts';
 import { getDataCommand } from './commands/get-data.ts';
@@ -78,6 +79,7 @@ export function createProgram(cli: Cli): Command {
     claimCommand(cli),
     claimsCommand(cli),
     tailCommand(cli),
+    consumeCommand(cli),
     statusCommand(cli),
     reconcileCommand(cli),
     exportCommand(cli),

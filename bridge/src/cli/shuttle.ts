@@ -1,7 +1,10 @@
 /** What the commands need of Shuttle, once it is put together; assemble.ts makes it. */
+
+import type { TopicKind } from '../block/topics.ts';
 import type { PeerBlocks } from '../chain/peers.ts';
 import type { BlockSource } from '../chain/source.ts';
 import type { LoadedSettings } from '../config/load.ts';
+import type { ConsumeOptions, ConsumeSummary } from '../consume/consume.ts';
 import type { IngestSummary } from '../ingest/context.ts';
 import type { OffsetRow, Reset, ResetOptions } from '../ingest/offsets.ts';
 import type { Relaned, RelaneOptions } from '../ingest/relane.ts';
@@ -110,6 +113,11 @@ export interface LoadRequest extends Omit<LoadOptions, 'deadlineMs'> {
   readonly topic: string;
 }
 
+export interface ConsumeRequest extends Omit<ConsumeOptions, 'deadlineMs'> {
+  readonly topic: string;
+  readonly kind: TopicKind;
+}
+
 /**
  * Shuttle with its settings. Nothing is contacted before a method needs it; each throws
  * ShuttleError.
@@ -129,6 +137,8 @@ export interface Shuttle {
   /** Serves health and metrics of the work with these sides if a port is configured: where. */
   serve(sides: readonly Side[]): Promise<string | null>;
   tail(options: TailOptions, signal: AbortSignal): AsyncIterable<TailRecord>;
+  /** Reads one of the channel's topics, decrypted. */
+  consume(request: ConsumeRequest, signal: AbortSignal): Promise<ConsumeSummary>;
   status(): Promise<Status>;
   /** Compares a source topic, the ledger and the blocks topic. */
   reconcile(

@@ -4,8 +4,7 @@ import type { BlockSource } from '../chain/source.ts';
 import { ShuttleError } from '../errors.ts';
 import type { PartitionEnds } from '../ports.ts';
 import type { SourceRecord } from '../values.ts';
-import type { KafkaClient } from './client.ts';
-import { createReader, type PartitionReader } from './reader.ts';
+import type { PartitionReader } from './reader.ts';
 import { firstRecord, scan } from './scan.ts';
 
 /**
@@ -16,9 +15,11 @@ export function blockValue({ value }: SourceRecord): Uint8Array {
   return value ?? new Uint8Array();
 }
 
-/** @throws ShuttleError TOPIC_MISSING, TOPIC_UNFIT, KAFKA_UNREACHABLE, KAFKA_REFUSED when read */
-export function createBlocksTopic(client: KafkaClient, topic: string): BlockSource {
-  const reader = createReader(client);
+/**
+ * @param reader - decrypts what is encrypted; closed with the source
+ * @throws ShuttleError TOPIC_MISSING, TOPIC_UNFIT, KAFKA_UNREACHABLE, KAFKA_REFUSED when read
+ */
+export function createBlocksTopic(reader: PartitionReader, topic: string): BlockSource {
   return {
     kind: 'topic',
     name: `topic ${topic}`,

@@ -7,11 +7,8 @@ import {
   firstOddByte,
   isWholeEnvelope,
   LAST_CONFIG,
-  readLastConfig,
-  readSignatures,
   SIGNATURES,
   TRANSACTIONS_FILTER,
-  unreadableSlots,
 } from './block-bytes.ts';
 import { type ChannelConfig, readConfig } from './config.ts';
 import { readChannelHeader, readEnvelope, readPayload } from './envelope.ts';
@@ -27,22 +24,6 @@ const CONFIG_TYPE = 1n;
 export function hasHashes({ header }: BlockParts): boolean {
   const previous = header.number === 0n ? 0 : HASH_BYTES;
   return header.previousHash.length === previous && header.dataHash.length === HASH_BYTES;
-}
-
-/** A slot that cannot be read is told, and then taken as an empty one. */
-export function withReadableSlots(parts: BlockParts, notes: Notes): BlockParts {
-  const metadata = [...parts.metadata];
-  for (const index of unreadableSlots(parts)) {
-    const sentence = `Slot ${index} of the metadata cannot be read.`;
-    notes.find('BLOCK_UNREADABLE', sentence, metadata[index] ?? null);
-    metadata[index] = Buffer.alloc(0);
-  }
-  return { ...parts, metadata };
-}
-
-export function statedCommitHash({ metadata }: BlockParts): Buffer | null {
-  const value = bytesField(metadata[COMMIT_HASH] ?? Buffer.alloc(0), 1);
-  return value.length === 0 ? null : Buffer.from(value);
 }
 
 export function isConfigEntry(entry: Buffer): boolean {
@@ -99,12 +80,8 @@ export function checkBytes(parts: BlockParts, notes: Notes): void {
 }
 
 /** The orderers of `config`, the one before the block, have signed it. */
-export function checkSigners(
-  { header, metadata }: BlockParts,
-  config: ChannelConfig | null,
-  notes: Notes,
-): void {
-  if (header.number === 0n) {
+export function checkSigners(parts: BlockParts, config: ChannelConfig | null, notes: Notes): void {
+  if (parts.header.number === 0n) {
     return;
   }
   if (config === null) {
@@ -113,7 +90,7 @@ export function checkSigners(
     return;
   }
   notes.proving(null, () => {
-    for (const { code, sentence, at } of wrongSignatures(header, metadata, config)) {
+    for (const { code, sentence, at } of wrongSignatures(parts, config)) {
       notes.find(code, sentence, at);
     }
   });
@@ -121,12 +98,11 @@ export function checkSigners(
 
 /** Orderers sign this, so that nobody can leave out a config block and those behind it. */
 export function checkLastConfig(
-  { header, metadata }: BlockParts,
+  { header, metadata, lastConfig: stated }: BlockParts,
   wanted: bigint | null,
   notes: Notes,
 ): void {
   const slot = metadata[SIGNATURES] ?? Buffer.alloc(0);
-  const stated = readLastConfig(readSignatures(slot));
   const copy = metadata[LAST_CONFIG] ?? Buffer.alloc(0);
   if (firstDifference(copy, encodeLastConfig(stated ?? 0n)) !== null) {
     const sentence = `The slot for the last config does not say block ${stated}, as is signed.`;

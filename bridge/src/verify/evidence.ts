@@ -16,7 +16,6 @@ import {
   hasHashes,
   isConfigEntry,
   nextConfig,
-  withReadableSlots,
 } from './block-checks.ts';
 import type { ChannelConfig } from './config.ts';
 import { Definitions, definesChaincode } from './definitions.ts';
@@ -140,8 +139,7 @@ class EvidenceCheck {
     if (!hasHashes(parts)) {
       throw new Error('a header has hashes of a wrong length');
     }
-    const notes = this.note(parts.header.number, bytes);
-    return { role, parts: withReadableSlots(parts, notes), notes };
+    return { role, parts, notes: this.note(parts.header.number, bytes) };
   }
 
   /** The chain of headers: number and data hash, each with the hash of the one before. */

@@ -14,14 +14,13 @@ import {
   hasHashes,
   isConfigEntry,
   nextConfig,
-  statedCommitHash,
-  withReadableSlots,
 } from './block-checks.ts';
 import { checkCode } from './codes.ts';
 import type { ChannelConfig } from './config.ts';
 import { Definitions } from './definitions.ts';
 import { KeyPolicies } from './key-policies.ts';
 import { type BlockReport, Notes } from './notes.ts';
+
 import { type AccessSet, Updates, versionBytes } from './rwset.ts';
 import { StateVersions } from './state.ts';
 import { CODES, type Context, type Judgement, judgeEntry } from './transaction.ts';
@@ -44,6 +43,8 @@ export interface VerifierOptions {
 export interface Verifier {
   /** Verifies the next block by its exact bytes. Never throws. */
   verify(bytes: Uint8Array): BlockReport;
+  /** Another verifier at the same place, on its own from then on: to try what may come next. */
+  fork(): Verifier;
 }
 
 export function createVerifier(options: VerifierOptions): Verifier {
@@ -61,11 +62,13 @@ interface Tip {
 class ChainVerifier implements Verifier {
   private readonly options: VerifierOptions;
   private channel: string | null;
+  /** Number of the first block; null before it. */
+  private start: bigint | null = null;
   private tip: Tip | null = null;
   private config: ChannelConfig | null = null;
   private lastConfig: bigint | null = null;
-  private readonly definitions = new Definitions();
-  private readonly keyPolicies = new KeyPolicies();
+  private definitions = new Definitions();
+  private keyPolicies = new KeyPolicies();
   /** Null unless it is followed from the first block on. */
   private state: StateVersions | null;
 
@@ -85,20 +88,19 @@ class ChainVerifier implements Verifier {
       notes.find('BLOCK_UNREADABLE', 'The bytes are no block.', null);
       return notes.report({ hash: '', commitHash: null, transactions: 0 });
     }
-    notes.block = parts.header.number;
-    parts = withReadableSlots(parts, notes);
     const { header, entries } = parts;
+    notes.block = header.number;
     if (!hasHashes(parts)) {
       notes.find('BLOCK_UNREADABLE', 'The header has hashes of a wrong length.', null);
       return notes.report({ hash: '', commitHash: null, transactions: entries.length });
     }
-    const commitHash = statedCommitHash(parts);
+    const { commitHash } = parts;
     const hash = headerHash(header);
     checkBytes(parts, notes);
     this.checkPlace(parts, hash, notes);
     checkData(parts, notes);
     checkSigners(parts, this.config, notes);
-    this.checkEntries(parts, commitHash, notes);
+    this.checkEntries(parts, notes);
     this.tip = { number: header.number, hash, commitHash };
     return notes.report({
       hash,
@@ -107,15 +109,33 @@ class ChainVerifier implements Verifier {
     });
   }
 
+  fork(): Verifier {
+    const fork = new ChainVerifier(this.options);
+    fork.channel = this.channel;
+    fork.start = this.start;
+    fork.tip = this.tip;
+    fork.config = this.config;
+    fork.lastConfig = this.lastConfig;
+    fork.definitions = this.definitions.copy();
+    fork.keyPolicies = this.keyPolicies.copy();
+    fork.state = this.state?.copy() ?? null;
+    return fork;
+  }
+
   private checkPlace({ header }: BlockParts, hash: string, notes: Notes): void {
     const { genesisHash } = this.options;
     const { tip } = this;
+    this.start ??= header.number;
+    if (this.start > 0n) {
+      this.state = null;
+      const sentence = `The chain begins at block ${this.start}, which is taken as it is.`;
+      notes.doubt('START_NOT_PROVEN', sentence, null);
+    }
     if (tip === null) {
       if (header.number > 0n) {
-        this.state = null;
-        const sentence = `The chain begins at block ${header.number}; what was before is not here.`;
-        notes.doubt('START_NOT_PROVEN', sentence, null);
-      } else if (genesisHash === null) {
+        return;
+      }
+      if (genesisHash === null) {
         const sentence = `Block 0 is ${hash}, and nobody has said that it has to be.`;
         notes.doubt('GENESIS_NOT_PINNED', sentence, null);
       } else if (genesisHash !== hash) {
@@ -134,8 +154,8 @@ class ChainVerifier implements Verifier {
     }
   }
 
-  private checkEntries(parts: BlockParts, commitHash: Buffer | null, notes: Notes): void {
-    const { header, entries, metadata } = parts;
+  private checkEntries(parts: BlockParts, notes: Notes): void {
+    const { header, entries, metadata, commitHash } = parts;
     const codes = metadata[TRANSACTIONS_FILTER] ?? Buffer.alloc(0);
     if (header.number === 0n) {
       checkLastConfig(parts, 0n, notes);

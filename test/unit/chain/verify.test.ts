@@ -85,7 +85,7 @@ describe('a chain', () => {
     expect(codes(await run(piece))).toEqual(['HEAD_MISSING 0']);
     expect(await run(piece, { genesisHash: null })).toMatchObject({
       findingCount: 0,
-      doubts: { START_NOT_PROVEN: { count: 1 } },
+      doubts: { START_NOT_PROVEN: { count: 3 } },
     });
   });
 

@@ -91,7 +91,7 @@ async function collect(session: Session, wanted: Wanted, trust: Trust): Promise<
 
 async function sourceOf({ io, options, shuttle }: Session): Promise<BlockSource> {
   return typeof options.file === 'string'
-    ? createFileSource(resolve(io.cwd, options.file))
+    ? createFileSource(resolve(io.cwd, options.file), options.file)
     : await shuttle().blockSource(options.source as 'topic' | 'peer');
 }
 
