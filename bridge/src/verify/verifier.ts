@@ -22,6 +22,7 @@ import { Definitions } from './definitions.ts';
 import { validSets } from './entry-sets.ts';
 import { KeyPolicies } from './key-policies.ts';
 import { type BlockReport, Notes } from './notes.ts';
+
 import { type AccessSet, Updates, versionBytes } from './rwset.ts';
 import { StateVersions } from './state.ts';
 import { CODES, type Context, type Judgement, judgeEntry } from './transaction.ts';
@@ -108,8 +109,8 @@ class ChainVerifier implements Verifier {
       notes.find('BLOCK_UNREADABLE', 'The bytes are no block.', null);
       return notes.report({ hash: '', commitHash: null, transactions: 0 });
     }
-    notes.block = parts.header.number;
     const { header, entries } = parts;
+    notes.block = header.number;
     if (!hasHashes(parts)) {
       notes.find('BLOCK_UNREADABLE', 'The header has hashes of a wrong length.', null);
       return notes.report({ hash: '', commitHash: null, transactions: entries.length });
