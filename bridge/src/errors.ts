@@ -377,7 +377,7 @@ export const ERRORS = {
     'Check the disk and the permissions; an index can be deleted and built again at any time.',
   ),
   BLOCK_INVALID: kind(
-    'A block does not match its own hashes.',
+    'A block is not what its hashes, signatures and transactions make of it.',
     'none',
     'never',
     5,
