@@ -20,6 +20,11 @@ export interface BlockParts {
   readonly entries: readonly Buffer[];
   /** By common.BlockMetadataIndex. */
   readonly metadata: readonly Buffer[];
+  readonly signatures: Signatures;
+  /** Number of the last config block that orderers had in mind; null when it is not told. */
+  readonly lastConfig: bigint | null;
+  /** Null when there is none. */
+  readonly commitHash: Buffer | null;
 }
 
 /** common.BlockMetadataIndex. */
@@ -42,6 +47,9 @@ export function readBlock(bytes: Uint8Array): BlockParts {
       dataHash = field === 3 ? value : dataHash;
     },
   });
+  const metadata = repeatedField(bytesField(bytes, 3), 1);
+  const signatures = readSignatures(metadata[SIGNATURES] ?? Buffer.alloc(0));
+  const commitHash = bytesField(metadata[COMMIT_HASH] ?? Buffer.alloc(0), 1);
   return {
     bytes,
     header: {
@@ -50,7 +58,11 @@ export function readBlock(bytes: Uint8Array): BlockParts {
       dataHash: dataHash ?? Buffer.alloc(0),
     },
     entries: repeatedField(bytesField(bytes, 2), 1),
-    metadata: repeatedField(bytesField(bytes, 3), 1),
+    metadata,
+    signatures,
+    lastConfig: readLastConfig(signatures.value),
+    // A view would keep the whole block.
+    commitHash: commitHash.length === 0 ? null : Buffer.from(commitHash),
   };
 }
 
@@ -89,6 +101,10 @@ export interface BlockSignature {
   readonly signature: Buffer;
   /** common.IdentifierHeader: identifier 1, nonce 2; empty unless BFT. */
   readonly identifierHeader: Buffer;
+  /** Who the signature header says it is; empty where it says nothing. */
+  readonly creator: Buffer;
+  /** Of the identifier header. */
+  readonly identifier: bigint;
 }
 
 export interface Signatures {
@@ -100,13 +116,15 @@ export interface Signatures {
 }
 
 /** Of the slot SIGNATURES. @throws Error when the bytes are none */
-export function readSignatures(slot: Buffer): Signatures {
+function readSignatures(slot: Buffer): Signatures {
   const value = bytesField(slot, 1);
   const items = repeatedField(slot, 2);
   const signatures = items.map((item) => ({
     signatureHeader: bytesField(item, 1),
     signature: bytesField(item, 2),
     identifierHeader: bytesField(item, 3),
+    creator: bytesField(bytesField(item, 1), 1),
+    identifier: readIdentifier(bytesField(item, 3)),
   }));
   const encoded = signatures.flatMap(({ signatureHeader, signature, identifierHeader }) =>
     encodeMessage(2, [
@@ -119,23 +137,18 @@ export function readSignatures(slot: Buffer): Signatures {
   return { value, signatures, isCanonical };
 }
 
-/** Indexes of the slots that are read and cannot be. */
-export function unreadableSlots({ metadata }: BlockParts): number[] {
-  return [SIGNATURES, COMMIT_HASH].filter((index) => {
-    const slot = metadata[index] ?? Buffer.alloc(0);
-    try {
-      // Each has the value in field 1; of the commit hash there is nothing more to read.
-      if (index === SIGNATURES) readLastConfig(readSignatures(slot));
-      else bytesField(slot, 1);
-      return false;
-    } catch {
-      return true;
-    }
+function readIdentifier(header: Buffer): bigint {
+  let identifier = 0n;
+  readFields(header, {
+    integer: (field, value) => {
+      identifier = field === 1 ? value : identifier;
+    },
   });
+  return identifier;
 }
 
-/** Number of the last config block that orderers had in mind; null when it is not told. */
-export function readLastConfig({ value }: Signatures): bigint | null {
+/** Of common.OrdererBlockMetadata. */
+function readLastConfig(value: Buffer): bigint | null {
   let index: bigint | null = null;
   readFields(value, {
     bytes: (field, lastConfig) => {

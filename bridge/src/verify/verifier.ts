@@ -13,11 +13,8 @@ import {
   isWholeEnvelope,
   LAST_CONFIG,
   readBlock,
-  readLastConfig,
-  readSignatures,
   SIGNATURES,
   TRANSACTIONS_FILTER,
-  unreadableSlots,
 } from './block-bytes.ts';
 import { checkCode } from './codes.ts';
 import { type ChannelConfig, readConfig } from './config.ts';
@@ -49,6 +46,8 @@ export interface VerifierOptions {
 export interface Verifier {
   /** Verifies the next block by its exact bytes. Never throws. */
   verify(bytes: Uint8Array): BlockReport;
+  /** Another verifier at the same place, on its own from then on: to try what may come next. */
+  fork(): Verifier;
 }
 
 export function createVerifier(options: VerifierOptions): Verifier {
@@ -66,11 +65,13 @@ interface Tip {
 class ChainVerifier implements Verifier {
   private readonly options: VerifierOptions;
   private channel: string | null;
+  /** Number of the first block; null before it. */
+  private start: bigint | null = null;
   private tip: Tip | null = null;
   private config: ChannelConfig | null = null;
   private lastConfig: bigint | null = null;
-  private readonly definitions = new Definitions();
-  private readonly keyPolicies = new KeyPolicies();
+  private definitions = new Definitions();
+  private keyPolicies = new KeyPolicies();
   /** Null unless it is followed from the first block on. */
   private state: StateVersions | null;
 
@@ -90,26 +91,38 @@ class ChainVerifier implements Verifier {
       notes.find('BLOCK_UNREADABLE', 'The bytes are no block.', null);
       return notes.report({ hash: '', commitHash: null, transactions: 0 });
     }
-    notes.block = parts.header.number;
-    parts = withReadableSlots(parts, notes);
     const { header, entries } = parts;
+    notes.block = header.number;
     if (!hasHashes(parts)) {
       notes.find('BLOCK_UNREADABLE', 'The header has hashes of a wrong length.', null);
       return notes.report({ hash: '', commitHash: null, transactions: entries.length });
     }
-    const commitHash = statedCommitHash(parts);
+    const { commitHash } = parts;
     const hash = headerHash(header);
     this.checkBytes(parts, notes);
     this.checkPlace(parts, hash, notes);
     checkData(parts, notes);
     this.checkSigners(parts, notes);
-    this.checkEntries(parts, commitHash, notes);
+    this.checkEntries(parts, notes);
     this.tip = { number: header.number, hash, commitHash };
     return notes.report({
       hash,
       commitHash: commitHash?.toString('hex') ?? null,
       transactions: entries.length,
     });
+  }
+
+  fork(): Verifier {
+    const fork = new ChainVerifier(this.options);
+    fork.channel = this.channel;
+    fork.start = this.start;
+    fork.tip = this.tip;
+    fork.config = this.config;
+    fork.lastConfig = this.lastConfig;
+    fork.definitions = this.definitions.copy();
+    fork.keyPolicies = this.keyPolicies.copy();
+    fork.state = this.state?.copy() ?? null;
+    return fork;
   }
 
   private checkBytes(parts: BlockParts, notes: Notes): void {
@@ -131,12 +144,17 @@ class ChainVerifier implements Verifier {
   private checkPlace({ header }: BlockParts, hash: string, notes: Notes): void {
     const { genesisHash } = this.options;
     const { tip } = this;
+    this.start ??= header.number;
+    if (this.start > 0n) {
+      this.state = null;
+      const sentence = `The chain begins at block ${this.start}, which is taken as it is.`;
+      notes.doubt('START_NOT_PROVEN', sentence, null);
+    }
     if (tip === null) {
       if (header.number > 0n) {
-        this.state = null;
-        const sentence = `The chain begins at block ${header.number}; what was before is not here.`;
-        notes.doubt('START_NOT_PROVEN', sentence, null);
-      } else if (genesisHash === null) {
+        return;
+      }
+      if (genesisHash === null) {
         const sentence = `Block 0 is ${hash}, and nobody has said that it has to be.`;
         notes.doubt('GENESIS_NOT_PINNED', sentence, null);
       } else if (genesisHash !== hash) {
@@ -155,8 +173,8 @@ class ChainVerifier implements Verifier {
     }
   }
 
-  private checkSigners({ header, metadata }: BlockParts, notes: Notes): void {
-    if (header.number === 0n) {
+  private checkSigners(parts: BlockParts, notes: Notes): void {
+    if (parts.header.number === 0n) {
       return;
     }
     const { config } = this;
@@ -166,16 +184,16 @@ class ChainVerifier implements Verifier {
       return;
     }
     notes.proving(null, () => {
-      for (const { code, sentence, at } of wrongSignatures(header, metadata, config)) {
+      for (const { code, sentence, at } of wrongSignatures(parts, config)) {
         notes.find(code, sentence, at);
       }
     });
   }
 
-  private checkLastConfig({ header, metadata }: BlockParts, isConfig: boolean, notes: Notes): void {
+  private checkLastConfig(parts: BlockParts, isConfig: boolean, notes: Notes): void {
+    const { header, metadata, lastConfig: stated } = parts;
     const wanted = isConfig ? header.number : this.lastConfig;
     const slot = metadata[SIGNATURES] ?? Buffer.alloc(0);
-    const stated = readLastConfig(readSignatures(slot));
     const copy = metadata[LAST_CONFIG] ?? Buffer.alloc(0);
     if (firstDifference(copy, encodeLastConfig(stated ?? 0n)) !== null) {
       const sentence = `The slot for the last config does not say block ${stated}, as is signed.`;
@@ -188,8 +206,8 @@ class ChainVerifier implements Verifier {
     }
   }
 
-  private checkEntries(parts: BlockParts, commitHash: Buffer | null, notes: Notes): void {
-    const { header, entries, metadata } = parts;
+  private checkEntries(parts: BlockParts, notes: Notes): void {
+    const { header, entries, metadata, commitHash } = parts;
     const codes = metadata[TRANSACTIONS_FILTER] ?? Buffer.alloc(0);
     if (header.number === 0n) {
       this.checkLastConfig(parts, true, notes);
@@ -379,22 +397,6 @@ const CONFIG_TYPE = 1n;
 function hasHashes({ header }: BlockParts): boolean {
   const previous = header.number === 0n ? 0 : HASH_BYTES;
   return header.previousHash.length === previous && header.dataHash.length === HASH_BYTES;
-}
-
-/** A slot that cannot be read is told, and then taken as an empty one. */
-function withReadableSlots(parts: BlockParts, notes: Notes): BlockParts {
-  const metadata = [...parts.metadata];
-  for (const index of unreadableSlots(parts)) {
-    const sentence = `Slot ${index} of the metadata cannot be read.`;
-    notes.find('BLOCK_UNREADABLE', sentence, metadata[index] ?? null);
-    metadata[index] = Buffer.alloc(0);
-  }
-  return { ...parts, metadata };
-}
-
-function statedCommitHash({ metadata }: BlockParts): Buffer | null {
-  const value = bytesField(metadata[COMMIT_HASH] ?? Buffer.alloc(0), 1);
-  return value.length === 0 ? null : Buffer.from(value);
 }
 
 function isConfigEntry(entry: Buffer): boolean {
