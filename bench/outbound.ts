@@ -8,7 +8,11 @@ import {
   PUBLISH_TRANSACTION_RECORDS_MAX,
 } from '@shuttle/bridge/dist/limits.js';
 import type { Log, Meter } from '@shuttle/bridge/dist/ports.js';
-import { type PublishSummary, runPublish } from '@shuttle/bridge/dist/publish/publish.js';
+import {
+  type PublishOptions,
+  type PublishSummary,
+  runPublish,
+} from '@shuttle/bridge/dist/publish/publish.js';
 import { systemClock } from '@shuttle/bridge/dist/system/clock.js';
 import { makeRun, seconds, type World } from './world.ts';
 
@@ -45,13 +49,19 @@ async function measureBareRead(world: World): Promise<number> {
   return seconds(startMs);
 }
 
-interface PublishRun {
+export interface PublishRun {
   readonly seconds: number;
+  /** Of this process alone: what others do on the machine is not in it. */
+  readonly cpuSeconds: number;
   readonly summary: PublishSummary;
 }
 
 /** Publishes all blocks there are to topics of its own: blocks, and the outputs named. */
-async function measurePublish(world: World, outputs: readonly Output[]): Promise<PublishRun> {
+export async function measurePublish(
+  world: World,
+  outputs: readonly Output[],
+  protection: Pick<PublishOptions, 'encrypt' | 'attest'> = {},
+): Promise<PublishRun> {
   const { channel } = world.description;
   const prefix = `bench-${makeRun()}`;
   const names = topicNames(prefix, channel);
@@ -68,6 +78,7 @@ async function measurePublish(world: World, outputs: readonly Output[]): Promise
     meter: SILENT_METER,
   };
   const startMs = performance.now();
+  const before = process.cpuUsage();
   const summary = await runPublish(
     deps,
     {
@@ -78,10 +89,12 @@ async function measurePublish(world: World, outputs: readonly Output[]): Promise
       transactionBytesMax: PUBLISH_TRANSACTION_BYTES_MAX,
       transactionRecordsMax: PUBLISH_TRANSACTION_RECORDS_MAX,
       outputs,
+      ...protection,
     },
     new AbortController().signal,
   );
-  const run = { seconds: seconds(startMs), summary };
+  const { user, system } = process.cpuUsage(before);
+  const run = { seconds: seconds(startMs), cpuSeconds: (user + system) / 1e6, summary };
   await client.close();
   await deleteTopics(world, topics);
   return run;

@@ -1,10 +1,10 @@
 /** The read model, put together from the changes topic and its database. */
+import { createPublishedReader } from './assemble-published.ts';
 import { topicNames } from './block/topics.ts';
 import type { IndexOptions, IndexSummary } from './cli/shuttle.ts';
 import type { Settings } from './config/schema.ts';
 import { createChangesLog } from './kafka/changes-log.ts';
 import type { KafkaClient } from './kafka/client.ts';
-import { createReader } from './kafka/reader.ts';
 import type { Outage } from './outage.ts';
 import type { Clock, Log } from './ports.ts';
 import { feedReadModel } from './read-model/feed.ts';
@@ -35,8 +35,8 @@ export async function indexWith(
   if (clusterId === null) {
     return { file, changes: 0, lastBlock: null, complete: false };
   }
+  const reader = createPublishedReader(kafka, settings);
   const database = openDatabase(file);
-  const reader = createReader(kafka);
   try {
     const nowMs = () => clock.now();
     const model = createWriter(file, database, { ...source, clusterId }, epcisEntries, nowMs);

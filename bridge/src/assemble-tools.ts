@@ -1,9 +1,9 @@
 /** Tools that look at both sides, put together from the adapters that assemble.ts has made. */
+import { createPublishedReader } from './assemble-published.ts';
 import type { Settings } from './config/schema.ts';
 import { type Reset, type ResetOptions, resetOffsets } from './ingest/offsets.ts';
 import type { KafkaClient } from './kafka/client.ts';
 import { requireNoMembers } from './kafka/group.ts';
-import { createReader } from './kafka/reader.ts';
 import { openReconcileTopics } from './kafka/reconcile-topics.ts';
 import type { Clock, Ledger, Source } from './ports.ts';
 import { type ReconcileOptions, type ReconcileSummary, reconcile } from './reconcile/reconcile.ts';
@@ -41,7 +41,7 @@ export async function reconcileWith(
   options: Omit<ReconcileOptions, 'stream' | 'keyExpression'>,
   signal: AbortSignal,
 ): Promise<ReconcileSummary> {
-  const reader = createReader(kafka);
+  const reader = createPublishedReader(kafka, settings);
   try {
     const topics = { source: options.topic, blocks: blocksTopic };
     const openTopics = () => openReconcileTopics(kafka, reader, topics);

@@ -1,8 +1,11 @@
 /** The composition root: the only place that knows every adapter. */
 
+import { openBlockSource, openPeer } from './assemble-chain.ts';
 import { Connections } from './assemble-connect.ts';
+import { consumeWith } from './assemble-consume.ts';
 import { indexWith, readModelOf } from './assemble-index.ts';
 import { lettersWith, letterWith, replayRawWith, replayWith } from './assemble-letters.ts';
+import { createPublishedReader } from './assemble-published.ts';
 import { cleanWith, loadWith } from './assemble-stage.ts';
 import { statusWith } from './assemble-status.ts';
 import { type GroupTools, reconcileWith, resetOffsetsWith, type Tools } from './assemble-tools.ts';
@@ -23,6 +26,7 @@ import type {
 } from './cli/shuttle.ts';
 import { fabricConnection, kafkaConnection } from './config/connections.ts';
 import type { LoadedSettings } from './config/load.ts';
+import { protectionOf } from './config/publish-keys.ts';
 import type { Settings } from './config/schema.ts';
 import { createHttpServer } from './http/server.ts';
 import type { IngestSummary } from './ingest/context.ts';
@@ -143,6 +147,8 @@ class AssembledShuttle implements Shuttle {
   async publish(options: RunOptions, signal: AbortSignal): Promise<PublishSummary> {
     const { channel, chaincode } = this.settings.fabric;
     const { prefix } = this.settings.publish;
+    const protection = protectionOf(this.settings);
+    this.connections.lookAtPublishSecrets();
     const ledger = await this.ledger();
     const patience = this.patience(options, signal);
     const topics = this.topics();
@@ -160,6 +166,7 @@ class AssembledShuttle implements Shuttle {
         channel,
         chaincode,
         prefix,
+        ...protection,
         transactionBytesMax: PUBLISH_TRANSACTION_BYTES_MAX,
         transactionRecordsMax: PUBLISH_TRANSACTION_RECORDS_MAX,
         ...this.bounds(options),
@@ -208,7 +215,16 @@ class AssembledShuttle implements Shuttle {
   }
 
   async *tail(options: TailOptions, signal: AbortSignal): AsyncGenerator<TailRecord> {
-    yield* readTail(this.kafka(), this.topics()[options.kind], options, signal);
+    const reader = createPublishedReader(this.kafka(), this.settings);
+    yield* readTail(reader, this.topics()[options.kind], options, signal);
+  }
+
+  async consume(
+    request: Parameters<Shuttle['consume']>[0],
+    signal: AbortSignal,
+  ): ReturnType<Shuttle['consume']> {
+    const { settings, outage } = this;
+    return await consumeWith({ settings, kafka: this.kafka(), outage, clock }, request, signal);
   }
 
   async status(): Promise<Status> {
@@ -267,6 +283,14 @@ class AssembledShuttle implements Shuttle {
     };
   }
 
+  blockSource(from: 'topic' | 'peer'): ReturnType<Shuttle['blockSource']> {
+    return openBlockSource(this.connections, this.settings, from);
+  }
+
+  otherPeer(text: string, cwd: string): ReturnType<Shuttle['otherPeer']> {
+    return openPeer(this.connections, this.settings, text, cwd);
+  }
+
   async index(
     options: Parameters<Shuttle['index']>[0],
     signal: AbortSignal,
@@ -285,6 +309,8 @@ class AssembledShuttle implements Shuttle {
     const { endpoint, mspId, mspFolder } = fabricConnection(this.settings);
     await this.connections.identity();
     this.connections.lookAtKafkaSecrets();
+    protectionOf(this.settings);
+    this.connections.lookAtPublishSecrets();
     const checks = [
       { name: 'kafka', detail: brokers.join(',') },
       { name: 'fabric', detail: endpoint },

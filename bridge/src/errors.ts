@@ -92,12 +92,47 @@ export const ERRORS = {
     2,
     'Check the format in the rules, and the start of the file.',
   ),
+  KEY_INVALID: kind(
+    'A key file does not hold a key.',
+    'none',
+    'never',
+    2,
+    'See docs/encryption.md for how keys are made, and what a key file holds.',
+  ),
+  KEY_UNKNOWN: kind(
+    'Records are encrypted with a key that is not there.',
+    'none',
+    'never',
+    2,
+    'Name a folder by publish.encryption.keys, and put the file <key id>.key into it.',
+  ),
   FILE_CHANGED: kind(
     'The file is another than the one whose load was begun.',
     'none',
     'never',
     2,
     'Load the file as it was to its end, or name another load with --as.',
+  ),
+  ARCHIVE_INVALID: kind(
+    'The file is no archive of blocks.',
+    'none',
+    'never',
+    2,
+    'Name a file that `shuttle export` has written, whole.',
+  ),
+  FILE_EXISTS: kind(
+    'The file to write is there already.',
+    'none',
+    'never',
+    2,
+    'Choose another name, or replace it with --force.',
+  ),
+  FILE_UNWRITABLE: kind(
+    'A file cannot be written.',
+    'none',
+    'never',
+    2,
+    'Check the folder, its permissions and the space that is left.',
   ),
   // Unreachable
   KAFKA_UNREACHABLE: kind(
@@ -235,6 +270,20 @@ export const ERRORS = {
     'Bring both to one release. A chaincode of your own has no setData and no deleteData.',
   ),
   NOT_FOUND: kind('There is no such document.', 'none', 'never', 1, 'Check the key.'),
+  CHAIN_BROKEN: kind(
+    'Something is wrong with the chain of blocks.',
+    'none',
+    'never',
+    1,
+    '`shuttle verify` tells everything that is wrong, and where.',
+  ),
+  BLOCK_MISSING: kind(
+    'There is no such block.',
+    'none',
+    'never',
+    1,
+    '`shuttle status` tells the last block of the topic and of the peer.',
+  ),
   LETTER_MISSING: kind(
     'There is no such dead letter.',
     'none',
@@ -326,6 +375,13 @@ export const ERRORS = {
     'never',
     5,
     'The peer or the connection to it is not to be trusted; nothing of the block was published.',
+  ),
+  DECRYPTION_FAILED: kind(
+    'A record is not the one that was encrypted, or not at its place.',
+    'none',
+    'never',
+    5,
+    'Somebody has changed or moved the record, or the key file: see docs/encryption.md.',
   ),
   PUBLISHER_FENCED: kind(
     'Another publisher of this channel has taken over.',

@@ -89,6 +89,10 @@ export const INDEX_FOLLOW_WAIT_MS = 500;
 /** How often the ends of the changes topic are looked at while the index follows it. */
 export const INDEX_LOOK_MS = 5_000;
 
+/** `consume` at the end of its topic: how long one fetch waits, and how often it looks around. */
+export const CONSUME_FOLLOW_WAIT_MS = 500;
+export const CONSUME_LOOK_MS = 5_000;
+
 /** Kafka transactions of the cleaning: cut at the first of these that is reached. */
 export const CLEAN_TRANSACTION_RECORDS_MAX = 4_000;
 export const CLEAN_TRANSACTION_BYTES_MAX = 8 * 1024 * 1024;
@@ -117,3 +121,9 @@ export const LOAD_TRANSACTION_RECORDS_MAX = 5_000;
 export const LOAD_TRANSACTION_BYTES_MAX = 4 * 1024 * 1024;
 export const LOAD_TRANSACTION_TIMEOUT_MS = 30_000;
 export const LOAD_DEADLINE_MS = 20_000;
+
+/** A block of an archive: no peer sends a longer one. */
+export const ARCHIVE_BLOCK_BYTES_MAX = GRPC_MESSAGE_BYTES_MAX;
+
+/** A file of evidence: 43 bytes a block of the chain, and a few blocks in base64. */
+export const EVIDENCE_BYTES_MAX = 400 * 1024 * 1024;

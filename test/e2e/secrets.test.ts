@@ -2,7 +2,8 @@
  * No password and no private key is ever told: all that Shuttle writes and serves, at its most
  * talkative and when it is given wrong files, is searched for what only its owner should know.
  */
-import { chmod, copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { chmod, copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { runShuttle, type Settings, startShuttle } from '../support/cli.ts';
@@ -23,6 +24,8 @@ let world: World;
 let secrets: readonly Secret[];
 let password: Settings;
 let certificate: Settings;
+/** Keys that what is published is encrypted and attested with. */
+let published: Settings;
 /** Everything that was written and served. */
 let told = '';
 
@@ -46,7 +49,13 @@ beforeAll(async () => {
     SHUTTLE_KAFKA__SASL__USERNAME: secure.user,
     SHUTTLE_KAFKA__SASL__PASSWORD_FILE: secure.passwordFile,
   };
+  const encryptionKey = randomBytes(32);
+  const attestationKey = generateKeyPairSync('ed25519').privateKey;
+  const pem = Buffer.from(attestationKey.export({ type: 'pkcs8', format: 'pem' }));
+  published = await publishedKeys('published', encryptionKey.toString('hex'), pem);
   secrets = [
+    { name: 'encryption key', bytes: encryptionKey },
+    ...secretsOfKey('attestation key', pem),
     {
       name: 'password',
       bytes: Buffer.from((await readFile(secure.passwordFile)).toString().trim()),
@@ -66,6 +75,19 @@ afterAll(async () => {
   await world?.close();
 }, 2 * MINUTE_MS);
 
+/** A folder with a key file, and a PEM file beside it. */
+async function publishedKeys(name: string, key: string, pem: string | Buffer): Promise<Settings> {
+  const folder = join(world.dir, name);
+  await mkdir(join(folder, 'keys'), { recursive: true });
+  await writeFile(join(folder, 'keys', 'k1.key'), key, { mode: 0o600 });
+  await writeFile(join(folder, 'attest.pem'), pem, { mode: 0o600 });
+  return {
+    SHUTTLE_PUBLISH__ENCRYPTION__KEYS: join(folder, 'keys'),
+    SHUTTLE_PUBLISH__ENCRYPTION__KEY_ID: 'k1',
+    SHUTTLE_PUBLISH__ATTESTATION__KEY: join(folder, 'attest.pem'),
+  };
+}
+
 async function identityKey(): Promise<string> {
   const folder = join(world.network.description.peers[0].userMspDir, 'keystore');
   const [name = ''] = await readdir(folder);
@@ -77,6 +99,7 @@ const settingsOf = (settings: Settings): Settings => ({
   SHUTTLE_INGEST__TOPICS: TOPIC,
   SHUTTLE_LOG__LEVEL: 'debug',
   SHUTTLE_COMMAND__DEADLINE_MS: '10000',
+  ...published,
   ...settings,
 });
 
@@ -122,6 +145,7 @@ describe('passwords and private keys', () => {
         expect(await tell(['config', 'print'], how)).toBe(0);
         expect(await tell(['config', 'check', '--connect', '--json'], how)).toBe(0);
         expect(await tell(['tail', 'blocks', '--last', '3', '--json'], how)).toBe(0);
+        expect(await tell(['consume', '--topic', 'changes', '--until-end'], how)).toBe(0);
         expect(await tell(['getData', 'good'], how)).toBe(0);
         expect(await tell(['history', 'good', '--json'], how)).toBe(0);
         expect(await tell(['reconcile', '--source', TOPIC, '--json'], how)).toBe(0);
@@ -143,6 +167,18 @@ describe('passwords and private keys', () => {
       await writeFile(wrong, WRONG_PASSWORD, { mode: 0o600 });
       const key = certificate.SHUTTLE_KAFKA__TLS__KEY ?? '';
       const passwordFile = password.SHUTTLE_KAFKA__SASL__PASSWORD_FILE ?? '';
+      const attestation = await readFile(published.SHUTTLE_PUBLISH__ATTESTATION__KEY ?? '');
+      const keyFile = join(published.SHUTTLE_PUBLISH__ENCRYPTION__KEYS ?? '', 'k1.key');
+      const swapped = await publishedKeys(
+        'swapped',
+        attestation.toString(),
+        await readFile(keyFile),
+      );
+      const short = (await readFile(keyFile)).toString().slice(2);
+      const cut = await publishedKeys('cut', short, attestation.subarray(0, -40));
+      const attestationOf = (settings: Settings): Settings => ({
+        SHUTTLE_PUBLISH__ATTESTATION__KEY: settings.SHUTTLE_PUBLISH__ATTESTATION__KEY ?? '',
+      });
       const cases: readonly Settings[] = [
         { ...password, SHUTTLE_KAFKA__SASL__PASSWORD_FILE: wrong },
         {
@@ -162,6 +198,10 @@ describe('passwords and private keys', () => {
         { ...password, SHUTTLE_CONFIG: passwordFile },
         { ...password, SHUTTLE_CONFIG: key },
       ];
+      for (const settings of [swapped, attestationOf(swapped), cut, attestationOf(cut)]) {
+        expect(await tell(['publish', '--until-end'], { ...password, ...settings })).toBe(2);
+        expect(await tell(['config', 'check', '--json'], { ...password, ...settings })).toBe(2);
+      }
       for (const settings of cases) {
         for (const args of [
           ['status', '--json'],

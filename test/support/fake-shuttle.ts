@@ -92,6 +92,7 @@ function fakeShuttle({ shuttle, ledger }: CommandOptions, closed: () => void): S
     load: () => Promise.reject(new TypeError('no load')),
     serve: async () => null,
     tail: async function* () {},
+    consume: () => Promise.reject(new TypeError('no topic')),
     status: () => Promise.reject(new TypeError('no status')),
     reconcile: () => Promise.reject(new TypeError('no comparison')),
     relane: async () => [],
@@ -103,6 +104,8 @@ function fakeShuttle({ shuttle, ledger }: CommandOptions, closed: () => void): S
     origins: () => {
       throw new TypeError('no origins');
     },
+    blockSource: () => Promise.reject(new TypeError('no blocks')),
+    otherPeer: () => Promise.reject(new TypeError('no other peer')),
     index: () => Promise.reject(new TypeError('no index')),
     readModel: () => null,
     check: async () => [],

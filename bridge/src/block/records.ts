@@ -3,6 +3,7 @@ import type { BatchHeader } from '@shuttle/chaincode/wire';
 import type { OutputHeader, OutputRecord } from '../values.ts';
 import { VALID } from './codes.ts';
 import type { Block } from './decode.ts';
+import type { EncryptRecord } from './encryption.ts';
 import {
   readTransaction,
   summaryJson,
@@ -16,10 +17,12 @@ import {
   BLOCK_NUMBER_HEADER,
   CHANGE_COUNT_HEADER,
   COMMIT_HASH_HEADER,
+  DATA_HASH_HEADER,
   EVENT_COUNT_HEADER,
   POSITION_HEADER,
   PREVIOUS_HASH_HEADER,
   RAW_HEADER,
+  type TopicKind,
   type TopicNames,
   TRANSACTION_COUNT_HEADER,
 } from './topics.ts';
@@ -34,6 +37,10 @@ export interface RecordOptions {
   readonly chaincode: string;
   readonly topics: TopicNames;
   readonly outputs: readonly Output[];
+  /** Headers by which the bridge vouches for the block. */
+  readonly attest?: (block: Block) => readonly OutputHeader[];
+  /** Encrypts the values; left out, they stay readable. */
+  readonly encrypt?: EncryptRecord;
 }
 
 export interface BlockRecords {
@@ -128,7 +135,7 @@ class Collector {
   private addSummary(tx: Transaction, id: string, time: number | null): void {
     const { options } = this;
     const txId = usableTxId(tx);
-    this.add({
+    this.add('transactions', {
       topic: options.topics.transactions,
       // An orderer's config transaction has no id, and an invalid one may have any.
       key: txId === '' ? id : txId,
@@ -164,7 +171,8 @@ class Collector {
       if (raw) {
         headers.push(RAW);
       }
-      this.add({ topic: topics.changes, key, value, headers, ...stamp(time) });
+      const record = { topic: topics.changes, key, value, headers, ...stamp(time) };
+      this.add('changes', record);
       nth += 1;
     }
     this.changes += nth;
@@ -176,7 +184,7 @@ class Collector {
       return;
     }
     const { channel, topics } = this.options;
-    this.add({
+    this.add('events', {
       topic: topics.events,
       // The same key as on transactions, so that both can be joined partition by partition.
       key: header.txId,
@@ -197,7 +205,7 @@ class Collector {
 
   finish(): BlockRecords {
     const { entries } = this.block;
-    const block = this.blockRecord();
+    const block = this.encrypted('blocks', this.blockRecord());
     this.bytes += recordBytes(block);
     return {
       records: [block, ...this.records],
@@ -217,6 +225,7 @@ class Collector {
         name: PREVIOUS_HASH_HEADER,
         value: Buffer.from(block.header.previousHash).toString('hex'),
       },
+      { name: DATA_HASH_HEADER, value: Buffer.from(block.header.dataHash).toString('hex') },
     ];
     if (block.commitHash !== null) {
       headers.push({ name: COMMIT_HASH_HEADER, value: block.commitHash });
@@ -230,6 +239,7 @@ class Collector {
     }
     headers.push(SPEC_VERSION, BLOCK_TYPE, this.source, { name: 'ce_id', value: this.id });
     headers.push(...timeHeader(this.timeHeader), PROTOBUF_TYPE);
+    headers.push(...(this.options.attest?.(block) ?? []));
     return {
       topic: this.options.topics.blocks,
       partition: 0,
@@ -240,9 +250,14 @@ class Collector {
     };
   }
 
-  private add(record: OutputRecord): void {
+  private add(kind: TopicKind, plain: OutputRecord): void {
+    const record = this.encrypted(kind, plain);
     this.records.push(record);
     this.bytes += recordBytes(record);
+  }
+
+  private encrypted(kind: TopicKind, record: OutputRecord): OutputRecord {
+    return this.options.encrypt?.(kind, this.number, record) ?? record;
   }
 }
 

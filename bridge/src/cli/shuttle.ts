@@ -1,5 +1,10 @@
 /** What the commands need of Shuttle, once it is put together; assemble.ts makes it. */
+
+import type { TopicKind } from '../block/topics.ts';
+import type { PeerBlocks } from '../chain/peers.ts';
+import type { BlockSource } from '../chain/source.ts';
 import type { LoadedSettings } from '../config/load.ts';
+import type { ConsumeOptions, ConsumeSummary } from '../consume/consume.ts';
 import type { IngestSummary } from '../ingest/context.ts';
 import type { OffsetRow, Reset, ResetOptions } from '../ingest/offsets.ts';
 import type { Relaned, RelaneOptions } from '../ingest/relane.ts';
@@ -108,6 +113,11 @@ export interface LoadRequest extends Omit<LoadOptions, 'deadlineMs'> {
   readonly topic: string;
 }
 
+export interface ConsumeRequest extends Omit<ConsumeOptions, 'deadlineMs'> {
+  readonly topic: string;
+  readonly kind: TopicKind;
+}
+
 /**
  * Shuttle with its settings. Nothing is contacted before a method needs it; each throws
  * ShuttleError.
@@ -127,6 +137,8 @@ export interface Shuttle {
   /** Serves health and metrics of the work with these sides if a port is configured: where. */
   serve(sides: readonly Side[]): Promise<string | null>;
   tail(options: TailOptions, signal: AbortSignal): AsyncIterable<TailRecord>;
+  /** Reads one of the channel's topics, decrypted. */
+  consume(request: ConsumeRequest, signal: AbortSignal): Promise<ConsumeSummary>;
   status(): Promise<Status>;
   /** Compares a source topic, the ledger and the blocks topic. */
   reconcile(
@@ -150,6 +162,10 @@ export interface Shuttle {
   replay(options: ReplayRequest, signal: AbortSignal): Promise<ReplaySummary>;
   /** Looks for where things come from: blocks by the peer, records by Kafka. */
   origins(): OriginDeps;
+  /** The blocks of the channel; close it. */
+  blockSource(from: 'topic' | 'peer'): Promise<BlockSource>;
+  /** A peer of another organisation, by its address or connection profile. */
+  otherPeer(text: string, cwd: string): Promise<PeerBlocks>;
   /** Feeds the read model from the changes topic. */
   index(options: IndexOptions, signal: AbortSignal): Promise<IndexSummary>;
   /** The read model; null when there is none, or none that is complete. Close it. */

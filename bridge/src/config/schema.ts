@@ -281,12 +281,30 @@ const clean = z.strictObject({
   registry: registry.prefault({}).describe('Where schemas of records are found by their number.'),
 });
 
+const encryption = z.strictObject({
+  keys: file('a folder').describe(
+    'Folder of key files, `<key id>.key`: for encrypting, and for whoever reads what is published.',
+  ),
+  keyId: text('up to 64 letters, digits, ".", "_" and "-"', /^[A-Za-z0-9._-]{1,64}$/)
+    .optional()
+    .describe('Key that the values of new records are encrypted with.')
+    .register(settingFacts, { otherwise: 'values are not encrypted' }),
+});
+
+const attestation = z.strictObject({
+  key: file('a PEM file', 'blocks are not attested').describe(
+    'Private key, Ed25519 or ECDSA P-256, by which the bridge signs each published block.',
+  ),
+});
+
 const publish = z.strictObject({
   prefix: text(TOPIC_WORDS, topicName)
     .default('shuttle')
     .describe(
       'Blocks go to `<prefix>.<channel>.blocks`, and likewise transactions, changes, events.',
     ),
+  encryption: encryption.prefault({}).describe('Encryption of the published values.'),
+  attestation: attestation.prefault({}).describe("The bridge's own signature of blocks."),
 });
 
 const index = z.strictObject({
@@ -352,6 +370,7 @@ function contradictions({
   kafka,
   fabric: { peer },
   clean: cleaning,
+  publish: { encryption: encrypting },
 }: Settings): [string, string][] {
   const useless: [string, string][] =
     peer.tlsEnabled === false && peer.tlsCa !== undefined
@@ -361,9 +380,14 @@ function contradictions({
     cleaning.from === cleaning.to
       ? [['clean.to', 'it is clean.from too, and cleaned records are no raw ones']]
       : [];
+  const keyless: [string, string][] =
+    encrypting.keyId !== undefined && encrypting.keys === undefined
+      ? [['publish.encryption.keyId', 'it needs publish.encryption.keys too']]
+      : [];
   return [
     ...useless,
     ...circular,
+    ...keyless,
     ...kafkaContradictions(kafka),
     ...registryContradictions(cleaning.registry),
   ];

@@ -71,7 +71,9 @@ export interface Cluster {
     topics: readonly {
       topic: string;
       partitions: readonly { partition: number }[];
-      fromBeginning: boolean;
+      fromBeginning?: boolean;
+      /** In ms since the epoch; asks for the first offset with this time or a later one. */
+      fromTimestamp?: number;
     }[],
   ): Promise<readonly { topic: string; partitions: { partition: number; offset: string }[] }[]>;
 }

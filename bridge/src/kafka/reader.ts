@@ -27,6 +27,11 @@ export type FetchedOrNothing = Fetched | { readonly kind: 'nothing'; readonly la
 export interface PartitionReader {
   /** All partitions of the topics. */
   ends(topics: readonly string[]): Promise<readonly PartitionEnds[]>;
+  /**
+   * Of each partition the first offset with this time or a later one; null when it has none. A
+   * transaction's end counts, with the time when it ended: records there may be older.
+   */
+  offsetsAt(topic: string, timeMs: number): Promise<ReadonlyMap<number, bigint | null>>;
   /** One fetch; records before `offset` are left out. */
   fetch(at: TopicPartition, offset: bigint, options?: FetchOptions): Promise<FetchedOrNothing>;
   /**
@@ -120,6 +125,24 @@ async function endsOnce(
   );
 }
 
+async function offsetsAtOnce(
+  cluster: Cluster,
+  topic: string,
+  timeMs: number,
+): Promise<ReadonlyMap<number, bigint | null>> {
+  const partitions = cluster
+    .findTopicPartitionMetadata(topic)
+    .map(({ partitionId }) => ({ partition: partitionId }));
+  const found = await cluster.fetchTopicsOffset([{ topic, partitions, fromTimestamp: timeMs }]);
+  const offsets = found.flatMap((each) => each.partitions);
+  return new Map(
+    offsets.map(({ partition, offset }) => [
+      partition,
+      BigInt(offset) < 0n ? null : BigInt(offset),
+    ]),
+  );
+}
+
 /** Opens its own connections when first used. */
 export function createReader(client: KafkaClient): PartitionReader {
   const cluster = createCluster(client.kafka, METADATA_MAX_AGE_MS);
@@ -158,6 +181,8 @@ export function createReader(client: KafkaClient): PartitionReader {
 
   return {
     ends: (topics) => pending.during(() => retry(topics, () => freshEnds(topics))),
+    offsetsAt: (topic, timeMs) =>
+      pending.during(() => retry([topic], () => offsetsAtOnce(cluster, topic, timeMs))),
     fetch: (at, offset, options = {}) =>
       pending.during(() => retry([at.topic], () => fetchOnce(cluster, at, offset, options))),
     groupOffsets: (groupId, topic, partitions) =>

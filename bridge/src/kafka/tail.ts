@@ -88,16 +88,16 @@ export async function readRecord(
 
 /**
  * Records of a topic: those that are there, and with `follow` those that come until the signal.
+ * The reader is closed behind them.
  *
  * @throws ShuttleError TOPIC_MISSING, KAFKA_UNREACHABLE, KAFKA_REFUSED, CODEC_MISSING
  */
 export async function* readTail(
-  client: KafkaClient,
+  reader: PartitionReader,
   topic: string,
   options: TailOptions,
   signal: AbortSignal,
 ): AsyncGenerator<TailRecord> {
-  const reader = createReader(client);
   try {
     const ends = await reader.ends([topic]);
     if (options.from === 'beginning') {

@@ -1,5 +1,8 @@
 /** The outbound pipeline: every committed block to Kafka, exactly once, in order, without a gap. */
+import type { Attest } from '../block/attestation.ts';
 import type { ChainTip } from '../block/check.ts';
+import type { Block } from '../block/decode.ts';
+import type { EncryptRecord } from '../block/encryption.ts';
 import { OUTPUTS, type Output } from '../block/records.ts';
 import { topicNames } from '../block/topics.ts';
 import { ShuttleError, toShuttleError } from '../errors.ts';
@@ -34,6 +37,10 @@ export interface PublishOptions {
   readonly queueBytesMax?: number;
   /** Topics beside blocks; all by default. */
   readonly outputs?: readonly Output[];
+  /** Vouches for each block in its headers; left out, nobody does. */
+  readonly attest?: Attest;
+  /** Encrypts the values; left out, they stay readable. */
+  readonly encrypt?: EncryptRecord;
   /** With untilEnd: give up when nothing has moved for this long; without it, wait. */
   readonly deadlineMs?: number;
 }
@@ -129,12 +136,20 @@ class Publisher {
   }
 
   private async publishAll(): Promise<void> {
-    const { channel, chaincode, prefix, outputs = OUTPUTS } = this.options;
+    const { channel, chaincode, prefix, outputs = OUTPUTS, attest, encrypt } = this.options;
     const { ledger } = this.deps;
     const identity = await this.persist('fabric', () => ledger.identity());
     const end = this.options.untilEnd ? await this.persist('fabric', () => ledger.height()) : null;
-    const records = { channel, chaincode, outputs, topics: topicNames(prefix, channel) };
-    const reader: ReaderOptions = { records, genesisHash: identity.genesisHash, end };
+    const { genesisHash } = identity;
+    const records = {
+      channel,
+      chaincode,
+      outputs,
+      topics: topicNames(prefix, channel),
+      ...(encrypt === undefined ? {} : { encrypt }),
+      ...(attest === undefined ? {} : { attest: attesting(attest, channel, genesisHash) }),
+    };
+    const reader: ReaderOptions = { records, genesisHash, end };
     while (!this.signal.aborted && !(await this.session(identity, reader))) {
       this.sinkAttempt += 1;
       await this.backOff(this.sinkAttempt);
@@ -313,6 +328,11 @@ class SinkFailure extends Error {
     this.reason = reason;
   }
 }
+
+const attesting =
+  (attest: Attest, channel: string, genesisHash: string) =>
+  ({ header: { number }, hash, commitHash }: Block) =>
+    attest({ channel, genesisHash, number, hash, commitHash });
 
 /** Where to go on, once it is certain that topic and channel are the same chain. */
 function checkTail(tail: BlockTail, identity: LedgerIdentity): ChainTip | null {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDeadLetters } from '../../../bridge/src/kafka/dead-letters.ts';
 import type { KafkaOptions, KafkaTls } from '../../../bridge/src/kafka/options.ts';
+import { createReader } from '../../../bridge/src/kafka/reader.ts';
 import { readTail } from '../../../bridge/src/kafka/tail.ts';
 import { ensureSourceTopics } from '../../../bridge/src/kafka/topics.ts';
 import type { DeadLetter } from '../../../bridge/src/ports.ts';
@@ -53,7 +54,8 @@ async function sourceTopic(): Promise<string> {
 async function lettersOf(topic: string) {
   const found = [];
   const options = { from: 'beginning', follow: false } as const;
-  for await (const record of readTail(broker.client(), `${topic}.dead-letters`, options, never)) {
+  const reader = createReader(broker.client());
+  for await (const record of readTail(reader, `${topic}.dead-letters`, options, never)) {
     found.push(record);
   }
   return found;

@@ -178,12 +178,12 @@ describe('the tail', () => {
       const messages = [{ partition: i % 3, value: `${i}`, timestamp: `${1_000 + i}` }];
       await broker.producer.send({ topic, messages });
     }
-    const client = broker.client();
-    const last = await collect(client, topic, { from: { last: 5 }, follow: false }, never);
+    const reader = () => createReader(broker.client());
+    const last = await collect(reader(), topic, { from: { last: 5 }, follow: false }, never);
     expect(last).toEqual(['25', '26', '27', '28', '29']);
-    const all = await collect(client, topic, { from: 'beginning', follow: false }, never);
+    const all = await collect(reader(), topic, { from: 'beginning', follow: false }, never);
     expect(all.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, i) => i));
-    expect(await collect(client, topic, { from: { last: 0 }, follow: false }, never)).toEqual([]);
+    expect(await collect(reader(), topic, { from: { last: 0 }, follow: false }, never)).toEqual([]);
   });
 
   it('goes on with what comes, and leaves no trace of a group', async () => {
@@ -193,7 +193,8 @@ describe('the tail', () => {
     const stop = new AbortController();
     const found: string[] = [];
     const options = { from: { last: 1 }, follow: true } as const;
-    for await (const { value } of readTail(broker.client(), topic, options, stop.signal)) {
+    const reader = createReader(broker.client());
+    for await (const { value } of readTail(reader, topic, options, stop.signal)) {
       found.push(Buffer.from(value ?? []).toString());
       if (found.length === 1) {
         await broker.producer.send({ topic, messages: [{ value: 'new' }] });
@@ -207,7 +208,7 @@ describe('the tail', () => {
 
   it('of a topic that does not exist is refused', async () => {
     const reading = collect(
-      broker.client(),
+      createReader(broker.client()),
       'nowhere',
       { from: 'beginning', follow: false },
       never,

@@ -172,6 +172,7 @@ function createReader(host: Host, topics: Topics): PartitionReader {
           })),
         ),
       ),
+    offsetsAt: () => Promise.reject(new TypeError('not asked for')),
     fetch: ({ topic, partition }, offset) =>
       ask('fetch', () => {
         const log = topics.log(topic, partition);

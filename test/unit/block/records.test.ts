@@ -75,6 +75,7 @@ describe('the record on blocks', () => {
       shuttle_block_number: '1',
       shuttle_block_hash: hash,
       shuttle_previous_hash: previous?.hash,
+      shuttle_data_hash: Buffer.from(decodeBlock(bytes).header.dataHash).toString('hex'),
       shuttle_commit_hash: '05'.repeat(32),
       shuttle_transaction_count: '1',
       shuttle_change_count: '4',

@@ -65,6 +65,16 @@ describe('tail', () => {
     );
   });
 
+  test('with --json is one line a record, whatever its value holds', async () => {
+    const shuttle = tailing([record('{\n  "n": 1\n}'), record('no JSON')]);
+    const { stdout } = await runCommand(['tail', 'events', '--json'], { shuttle });
+    const values = stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => (JSON.parse(line) as { value: unknown }).value);
+    expect(values).toEqual([{ n: 1 }, Buffer.from('no JSON').toString('base64')]);
+  });
+
   test('shows of a block its number, hash and counts', async () => {
     const headers = {
       shuttle_block_number: '8',

@@ -8,6 +8,7 @@ import {
 } from '../../block/topics.ts';
 import { ShuttleError } from '../../errors.ts';
 import { EXIT_OK } from '../io.ts';
+import { jsonLine, textOf } from '../record-json.ts';
 import { type Cli, define, type Session, wholeOption, withDeadline } from '../session.ts';
 import type { TailKind, TailOptions, TailRecord } from '../shuttle.ts';
 import { counted } from '../text.ts';
@@ -45,7 +46,7 @@ export function tailCommand(cli: Cli): Command {
 
 async function print(session: Session, options: TailOptions, stop: AbortSignal): Promise<void> {
   for await (const record of session.shuttle().tail(options, stop)) {
-    session.print(session.json ? recordJson(options.kind, record) : text(options.kind, record));
+    session.print(session.json ? recordJson(record) : text(options.kind, record));
   }
 }
 
@@ -76,11 +77,11 @@ function blockText(record: TailRecord): string {
   return `block ${headers.get(BLOCK_NUMBER_HEADER) ?? '?'}  ${time}  ${hash}…  ${holds.join(', ')}`;
 }
 
-/** Blocks are bytes and travel in base64; what is JSON text is passed through verbatim. */
-function recordJson(kind: TailKind, record: TailRecord): string {
-  const value = record.value;
-  const raw = kind === 'blocks' ? null : value;
-  const shown = raw === null ? encode(value) : decode(raw);
+/** JSON text is passed through as it stands, on one line; other bytes travel in base64. */
+function recordJson(record: TailRecord): string {
+  const { value } = record;
+  const text = value === null ? null : textOf(value);
+  const shown = (text === null ? null : jsonLine(text)) ?? encode(value);
   const head = {
     partition: record.partition,
     offset: record.offset.toString(),
