@@ -1,10 +1,10 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { common } from '@hyperledger/fabric-protos';
-import { listeningOrderer } from './deploy.ts';
 import { NetworkError } from './errors.ts';
 import { submitChannelUpdate } from './lifecycle.ts';
 import type { NetworkContext } from './network-context.ts';
+import { orderingNode } from './ordering-node.ts';
 import { withGateway } from './peer-gateway.ts';
 import { lastLines, run } from './run.ts';
 import { fabricCommand } from './tools.ts';
@@ -36,7 +36,7 @@ export async function changeChannel(
     const update = await computeUpdate(context, folder, before, after);
     const file = join(folder, 'update.tx');
     await writeFile(file, updateEnvelope(topology.options.channel, update));
-    await submitChannelUpdate(context, file, await listeningOrderer(context));
+    await submitChannelUpdate(context, file, await orderingNode(context));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

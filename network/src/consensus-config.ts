@@ -63,6 +63,8 @@ function smartBftOptions({ blockTimeoutMs }: TopologyOptions) {
     RequestAutoRemoveTimeout: '3m',
     LeaderHeartbeatTimeout: '5s',
     LeaderHeartbeatCount: 10,
+    // Two complaints about a leader take the third node along, or it waits for itself.
+    SpeedUpViewChange: true,
     ViewChangeResendInterval: '2s',
     ViewChangeTimeout: '10s',
     CollectTimeout: '1s',

@@ -16,6 +16,7 @@ import {
   installPackage,
 } from './lifecycle.ts';
 import type { NetworkContext } from './network-context.ts';
+import { LEDGER_DEADLINE_MS, orderingNode } from './ordering-node.ts';
 import { checkChaincode } from './readiness.ts';
 import { chaincodeSpec } from './specs.ts';
 import type { DeployedChaincode } from './state.ts';
@@ -37,7 +38,6 @@ export interface DeployResult {
   readonly outcome: 'deployed' | 'upgraded' | 'unchanged';
 }
 
-const LEDGER_DEADLINE_MS = 30_000;
 const READY_DEADLINE_MS = 60_000;
 
 /**
@@ -136,7 +136,7 @@ async function define(
   const { peers } = context.topology;
   const definition: Definition = { ...chaincode, policy };
   const [orderer] = await Promise.all([
-    listeningOrderer(context),
+    orderingNode(context),
     startGeneration(context, chaincode),
     ...peers.map((peer) =>
       installPackage(context, peer, packageFile(context, chaincode.name, peer.org.name)),
@@ -169,15 +169,6 @@ async function commitOnBoth(
     what: `The commit of chaincode ${definition.name}`,
     deadlineMs: LEDGER_DEADLINE_MS,
   });
-}
-
-/** The first ordering node that listens, wherever it runs. */
-export function listeningOrderer(context: NetworkContext): Promise<Orderer> {
-  const probe = async (): Promise<Orderer | undefined> => {
-    for (const each of context.topology.orderers) if (await isListening(each.port)) return each;
-    return undefined;
-  };
-  return waitFor(probe, { what: 'An ordering node', deadlineMs: LEDGER_DEADLINE_MS });
 }
 
 /**

@@ -35,6 +35,8 @@ export async function peerHeight(
 export interface OrdererStanding {
   readonly joined: boolean;
   readonly leader: boolean;
+  /** Of bft: the consenter that leads, as this node has it from the last block it took part in. */
+  readonly leaderId: number | undefined;
 }
 
 /** Whether an ordering node takes part in the channel, and whether it leads it. */
@@ -48,5 +50,9 @@ export async function ordererStanding(
   const figure = (name: string): number | undefined =>
     readMetric(page, `consensus_etcdraft_${name}`, label) ??
     readMetric(page, `consensus_BFT_${name}`, label);
-  return { joined: figure('cluster_size') !== undefined, leader: figure('is_leader') === 1 };
+  return {
+    joined: figure('cluster_size') !== undefined,
+    leader: figure('is_leader') === 1,
+    leaderId: readMetric(page, 'consensus_BFT_leader_id', label),
+  };
 }

@@ -2,6 +2,7 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { common, peer } from '@hyperledger/fabric-protos';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { createVerifier } from '../../bridge/src/verify/verifier.ts';
 import { headerHash } from '../support/independent.ts';
 import { type RecordedChannel, recordChannel } from '../support/recorded-channel.ts';
 
@@ -48,6 +49,14 @@ describe.each([
     expect(channel.configBlocks).toHaveLength(configs);
     expect(channel.configBlocks[0]).toBe(0);
     for (const number of channel.configBlocks) expect(channel.codes[number]).toEqual([0]);
+  });
+
+  test('is proven without a finding, as either peer gives it', () => {
+    for (const blocks of Object.values(channel.blocks)) {
+      const verifier = createVerifier({ genesisHash: null, channel: 'mychannel', replay: true });
+      const reports = blocks.map((bytes) => verifier.verify(bytes));
+      expect(reports.flatMap(({ findings }) => findings)).toEqual([]);
+    }
   });
 
   test('is the same chain at both peers, from block 0 on', () => {

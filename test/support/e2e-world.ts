@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   asNetworkError,
   type Network,
@@ -12,7 +13,7 @@ import {
   type TopologyOptions,
   type UpOptions,
 } from '@shuttle/network';
-import type { Kafka, Message } from 'kafkajs';
+import type { Admin, Kafka, Message } from 'kafkajs';
 import { type Ended, killLeftovers, runShuttle, type Settings } from './cli.ts';
 import { type PlainLedger, plainKafka, plainLedger } from './independent.ts';
 
@@ -111,9 +112,26 @@ export async function createTopic(
   const admin = kafka.admin();
   await admin.connect();
   await admin.createTopics({
+    waitForLeaders: false,
     topics: [{ topic, numPartitions, replicationFactor, configEntries }],
   });
+  await untilLed(admin, topic, numPartitions);
   await admin.disconnect();
+}
+
+/** kafkajs' own waiting fails at a broker that has not yet heard of the topic. */
+async function untilLed(admin: Admin, topic: string, partitions: number): Promise<void> {
+  const deadline = Date.now() + MINUTE_MS;
+  for (;;) {
+    const found = await admin.fetchTopicMetadata({ topics: [topic] }).catch((error: unknown) => {
+      if (Date.now() > deadline) throw error;
+      return undefined;
+    });
+    const led = found?.topics[0]?.partitions.filter(({ leader }) => leader >= 0).length ?? 0;
+    if (led === partitions) return;
+    if (Date.now() > deadline) throw new Error(`${led} of ${partitions} partitions have a leader`);
+    await delay(50);
+  }
 }
 
 /** Produces in portions, so that no request is larger than a broker takes. */

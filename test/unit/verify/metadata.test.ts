@@ -54,9 +54,8 @@ describe.each(['raft', 'bft'])('in a channel of the %s profile', (profile) => {
   test.each([
     ['signatures', common.BlockMetadataIndex.SIGNATURES],
     ['the commit hash', common.BlockMetadataIndex.COMMIT_HASH],
-  ])('a slot for %s that cannot be read is found, and the chain goes on behind it', (_, at) => {
+  ])('a slot for %s that cannot be read is found there', (_, at) => {
     const found = findingsWith(folder, 5, new Uint8Array([0x0a, 0x7f, 1]), at);
-    expect(found[0]).toEqual(['BLOCK_UNREADABLE', 5]);
-    expect(found.every(([, block]) => block === 5)).toBe(true);
+    expect(found).toEqual([['BLOCK_UNREADABLE', 5]]);
   });
 });
