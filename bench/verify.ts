@@ -6,12 +6,7 @@ import { createHash, createVerify, type KeyObject, X509Certificate } from 'node:
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { decodeBlock, headerBytes } from '@shuttle/bridge/dist/block/decode.js';
-import {
-  COMMIT_HASH,
-  readBlock,
-  readSignatures,
-  SIGNATURES,
-} from '@shuttle/bridge/dist/verify/block-bytes.js';
+import { COMMIT_HASH, readBlock } from '@shuttle/bridge/dist/verify/block-bytes.js';
 import {
   readAction,
   readEnvelope,
@@ -58,11 +53,10 @@ function keyOf(identity: Buffer): KeyObject {
 }
 
 function workOf(bytes: Uint8Array): Work {
-  const { header, entries, metadata } = readBlock(bytes);
+  const { header, entries, metadata, signatures: signed } = readBlock(bytes);
   const work: Work = { digests: [entries, [headerBytes(header)]], signatures: [] };
-  const { value, signatures } = readSignatures(metadata[SIGNATURES] ?? Buffer.alloc(0));
-  for (const { signatureHeader, signature } of signatures) {
-    const pieces = [value, signatureHeader, headerBytes(header)];
+  for (const { signatureHeader, signature } of signed.signatures) {
+    const pieces = [signed.value, signatureHeader, headerBytes(header)];
     work.signatures.push({ key: keyOf(bytesField(signatureHeader, 1)), pieces, signature });
   }
   const codes = decodeBlock(bytes).validationCodes;

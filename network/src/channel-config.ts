@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { type Layout, ordererDir, ordererOrganizationDir, organizationDir } from './layout.ts';
-import type { Orderer, Peer, Topology } from './topology.ts';
+import { consensus } from './consensus-config.ts';
+import { type Layout, ordererOrganizationDir, organizationDir } from './layout.ts';
+import type { Peer, Topology } from './topology.ts';
 
 /** Name of the one profile in configtx.yaml. */
 export const CHANNEL_PROFILE = 'Shuttle';
@@ -96,36 +97,15 @@ function ordererSection(topology: Topology, layout: Layout) {
     OrdererEndpoints: topology.orderers.map((orderer) => `localhost:${orderer.port}`),
   };
   return {
-    OrdererType: 'etcdraft',
+    ...consensus(topology, layout),
     BatchTimeout: `${blockTimeoutMs}ms`,
     BatchSize: {
       MaxMessageCount: blockTransactions,
       PreferredMaxBytes: '2 MB',
       AbsoluteMaxBytes: '10 MB',
     },
-    EtcdRaft: {
-      Consenters: topology.orderers.map((orderer) => consenter(orderer, layout)),
-      Options: {
-        // A leader after one or two seconds; three nodes on a busy machine need more patience.
-        TickInterval: topology.orderers.length === 1 ? '100ms' : '250ms',
-        ElectionTick: 10,
-        HeartbeatTick: 1,
-        MaxInflightBlocks: 5,
-        SnapshotIntervalSize: '16 MB',
-      },
-    },
     Organizations: [organization],
     Policies: { ...channelPolicies(), BlockValidation: implicit('ANY Writers') },
     Capabilities: { V2_0: true },
-  };
-}
-
-function consenter(orderer: Orderer, layout: Layout) {
-  const certificate = join(ordererDir(layout, orderer), 'tls', 'server.crt');
-  return {
-    Host: 'localhost',
-    Port: orderer.port,
-    ClientTLSCert: certificate,
-    ServerTLSCert: certificate,
   };
 }

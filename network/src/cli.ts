@@ -92,8 +92,8 @@ interface UpFlags extends DirFlag, ChaincodeFlags, Partial<TopologyOptions> {
 function addUp(program: Command): void {
   const command = program.command('up').description('bring the network up, resume or mend it');
   withChaincode(withDir(command))
-    .option('--profile <name>', 'ordering service: raft')
-    .option('--orderers <number>', 'ordering nodes: 1 or 3', integer(1, 3))
+    .option('--profile <name>', 'ordering service: raft or bft (default: raft)')
+    .option('--orderers <number>', 'ordering nodes: 1 or 3 with raft, 4 with bft', integer(1, 4))
     .option('--brokers <number>', 'Kafka nodes: 1 or 3', integer(1, 3))
     .option('--channel <name>', 'default: mychannel')
     .option(

@@ -172,7 +172,7 @@ async function commitOnBoth(
 }
 
 /** The first ordering node that listens, wherever it runs. */
-function listeningOrderer(context: NetworkContext): Promise<Orderer> {
+export function listeningOrderer(context: NetworkContext): Promise<Orderer> {
   const probe = async (): Promise<Orderer | undefined> => {
     for (const each of context.topology.orderers) if (await isListening(each.port)) return each;
     return undefined;

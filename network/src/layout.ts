@@ -66,6 +66,11 @@ export function ordererOrganizationDir(layout: Layout): string {
   return join(layout.organizations, 'ordererOrganizations', 'example.com');
 }
 
+/** Folder of the ordering organisation's admin: msp and tls. */
+export function ordererAdminDir(layout: Layout): string {
+  return join(ordererOrganizationDir(layout), 'users', 'Admin@example.com');
+}
+
 /** Folder of an ordering node: msp and tls. */
 export function ordererDir(layout: Layout, orderer: Orderer): string {
   return join(ordererOrganizationDir(layout), 'orderers', orderer.host);

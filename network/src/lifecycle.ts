@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { NetworkError } from './errors.ts';
 import { type Layout, ordererDir, peerDir } from './layout.ts';
-import { adminEnvironment } from './node-environment.ts';
+import { adminEnvironment, type Environment, ordererAdminEnvironment } from './node-environment.ts';
 import { type CommandResult, cleanEnvironment, lastLines, run } from './run.ts';
 import { fabricCommand, type Tools } from './tools.ts';
 import type { Orderer, Peer, Topology } from './topology.ts';
@@ -145,6 +145,44 @@ export async function commitDefinition(
   if (result.exitCode === 0) return;
   const output = `${result.stdout}${result.stderr}`;
   throw commandFailed(`Chaincode ${definition.name} was not committed`, output);
+}
+
+/**
+ * Signs a channel update with the key of every admin, so that whatever policy it needs is met, and
+ * submits it.
+ *
+ * @param file an envelope with a ConfigUpdateEnvelope; the signatures are added to it
+ */
+export async function submitChannelUpdate(
+  context: LifecycleContext,
+  file: string,
+  orderer: Orderer,
+): Promise<void> {
+  const { layout, topology } = context;
+  const [first, second] = topology.peers;
+  const signers = [ordererAdminEnvironment(layout), adminEnvironment(second, layout)];
+  for (const signer of signers) {
+    await channelCommand(context, signer, ['signconfigtx', '-f', file], 'signed');
+  }
+  const { channel } = topology.options;
+  const args = ['update', '-f', file, '-c', channel, ...ordererArguments(context, orderer)];
+  // It adds the signature of whoever sends it.
+  await channelCommand(context, adminEnvironment(first, layout), args, 'taken');
+}
+
+async function channelCommand(
+  context: LifecycleContext,
+  environment: Environment,
+  args: readonly string[],
+  what: string,
+): Promise<void> {
+  const result = await run(fabricCommand(context.tools, 'peer'), ['channel', ...args], {
+    env: cleanEnvironment(environment),
+    timeoutMs: COMMAND_TIMEOUT_MS,
+  });
+  if (result.exitCode === 0) return;
+  const output = `${result.stdout}${result.stderr}`;
+  throw commandFailed(`The channel's new configuration was not ${what}`, output);
 }
 
 function definitionArguments(context: LifecycleContext, definition: Definition): string[] {

@@ -44,8 +44,9 @@ export async function ordererStanding(
 ): Promise<OrdererStanding> {
   const page = await fetchMetrics(operationsPort);
   const label = `channel="${channel}"`;
-  return {
-    joined: readMetric(page, 'consensus_etcdraft_cluster_size', label) !== undefined,
-    leader: readMetric(page, 'consensus_etcdraft_is_leader', label) === 1,
-  };
+  // A node has the figures of the one consensus that the channel runs.
+  const figure = (name: string): number | undefined =>
+    readMetric(page, `consensus_etcdraft_${name}`, label) ??
+    readMetric(page, `consensus_BFT_${name}`, label);
+  return { joined: figure('cluster_size') !== undefined, leader: figure('is_leader') === 1 };
 }

@@ -1,4 +1,5 @@
 import type { ChaincodeOptions } from './chaincode-package.ts';
+import { type ChannelChange, type ChannelUpdate, changeChannel } from './channel-update.ts';
 import { killProcess, openExisting, startProcess } from './control.ts';
 import { type DeployResult, deployChaincode } from './deploy.ts';
 import { describeNetwork, type NetworkDescription } from './describe.ts';
@@ -20,6 +21,8 @@ export interface Network {
   /** See `startProcess`. */
   readonly start: (name: string) => Promise<void>;
   readonly deploy: (chaincode: ChaincodeOptions) => Promise<DeployResult>;
+  /** See `updateChannel`. */
+  readonly updateChannel: (change: ChannelChange) => Promise<ChannelUpdate>;
   /** Stops all processes; removes all data only with `{ delete: true }`. */
   readonly stop: (options?: { readonly delete?: boolean }) => Promise<DownResult>;
 }
@@ -34,6 +37,7 @@ export async function startNetwork(options: UpOptions): Promise<Network> {
     kill: (name, signal) => killProcess(dir, name, signal),
     start: (name) => startProcess(dir, name),
     deploy: (chaincode) => deploy(dir, chaincode),
+    updateChannel: (change) => updateChannel(dir, change),
     stop: (stopOptions = {}) => down({ dir, ...stopOptions }),
   };
 }
@@ -58,4 +62,22 @@ export async function deploy(
     const context = await openExisting(dir);
     return deployChaincode({ ...context, progress }, chaincode);
   });
+}
+
+/**
+ * Changes the channel's configuration, signed by the admins of all organisations, and waits until
+ * both peers go by it.
+ *
+ * @param change is given the configuration as it is now, and changes it in place
+ * @throws NetworkError NO_NETWORK; USAGE when nothing was changed; COMMAND_FAILED with the reason
+ *   when the ordering service refuses it.
+ */
+export async function updateChannel(
+  dir: string | undefined,
+  change: ChannelChange,
+): Promise<ChannelUpdate> {
+  const layout = createLayout(networkDir(dir));
+  await describeNetwork(dir);
+  const lock = { what: `The network in ${layout.dir}`, deadlineMs: NETWORK_LOCK_MS };
+  return withLock(layout.lock, lock, async () => changeChannel(await openExisting(dir), change));
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Layout, ordererDir, peerDir, userDir } from './layout.ts';
+import { type Layout, ordererAdminDir, ordererDir, peerDir, userDir } from './layout.ts';
 import type { Orderer, Peer, Topology } from './topology.ts';
 
 /** Environment variables by name. */
@@ -106,6 +106,16 @@ export function ordererEnvironment(
     ORDERER_FILELEDGER_LOCATION: data,
     ORDERER_CONSENSUS_WALDIR: join(data, 'etcdraft', 'wal'),
     ORDERER_CONSENSUS_SNAPDIR: join(data, 'etcdraft', 'snapshot'),
+  };
+}
+
+/** What the `peer` command is told to sign as the admin of the ordering organisation. */
+export function ordererAdminEnvironment(layout: Layout): Environment {
+  return {
+    FABRIC_CFG_PATH: layout.config,
+    FABRIC_LOGGING_SPEC: 'error',
+    CORE_PEER_LOCALMSPID: 'OrdererMSP',
+    CORE_PEER_MSPCONFIGPATH: join(ordererAdminDir(layout), 'msp'),
   };
 }
 

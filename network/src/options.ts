@@ -1,9 +1,13 @@
 import { NetworkError } from './errors.ts';
 
+/** The ordering service: raft survives crashes, bft (SmartBFT) also nodes that lie. */
+export type Profile = 'raft' | 'bft';
+
 /** What a network is made of; fixed when it is created and kept in its state file. */
 export interface TopologyOptions {
-  readonly profile: 'raft';
-  readonly orderers: 1 | 3;
+  readonly profile: Profile;
+  /** 1 or 3 with raft; always 4 with bft, which goes on without one of them. */
+  readonly orderers: 1 | 3 | 4;
   readonly brokers: 1 | 3;
   readonly channel: string;
   /** A block is cut at so many transactions. */
@@ -32,6 +36,12 @@ export const DEFAULT_TOPOLOGY: TopologyOptions = {
   pprof: false,
   kafkaSecure: false,
   kafkaProxied: false,
+};
+
+/** How many ordering nodes a profile can have; the first number is its default. */
+const ORDERERS: Readonly<Record<Profile, readonly TopologyOptions['orderers'][]>> = {
+  raft: [1, 3],
+  bft: [4],
 };
 
 /** The highest base port is 9979, and a port ends at 65535. */
@@ -64,16 +74,16 @@ export function resolveTopology(
 
 function withGiven(base: TopologyOptions, given: Partial<TopologyOptions>): TopologyOptions {
   const named = Object.entries(given).filter(([, value]) => value !== undefined);
-  return { ...base, ...Object.fromEntries(named) };
+  const wanted = { ...base, ...Object.fromEntries(named) };
+  if (wanted.profile === base.profile || given.orderers !== undefined) return wanted;
+  return { ...wanted, orderers: ORDERERS[wanted.profile]?.[0] ?? wanted.orderers };
 }
 
 function checkTopology(options: TopologyOptions): void {
   const refuse = (sentence: string): never => {
     throw new NetworkError('USAGE', sentence);
   };
-  if (options.profile !== 'raft')
-    refuse(`There is no profile "${String(options.profile)}", only "raft".`);
-  if (options.orderers !== 1 && options.orderers !== 3) refuse('--orderers is 1 or 3.');
+  checkOrderers(options, refuse);
   if (options.brokers !== 1 && options.brokers !== 3) refuse('--brokers is 1 or 3.');
   const offset = options.portOffset;
   if (!Number.isInteger(offset) || offset < 0 || offset > PORT_OFFSET_MAX) {
@@ -83,6 +93,19 @@ function checkTopology(options: TopologyOptions): void {
   // The rule of Fabric's configtx for channel names.
   if (!/^[a-z][a-z0-9.-]{0,248}$/.test(options.channel)) {
     refuse('--channel starts with a small letter and holds small letters, digits, "." and "-".');
+  }
+}
+
+function checkOrderers(
+  { profile, orderers }: TopologyOptions,
+  refuse: (sentence: string) => never,
+): void {
+  const numbers = ORDERERS[profile];
+  if (numbers === undefined) {
+    refuse(`There is no profile "${String(profile)}", only "raft" and "bft".`);
+  }
+  if (!numbers.includes(orderers)) {
+    refuse(`--orderers is ${numbers.join(' or ')} with --profile ${profile}, not ${orderers}.`);
   }
 }
 

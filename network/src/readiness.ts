@@ -1,19 +1,13 @@
-import { createPrivateKey } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Client, credentials } from '@grpc/grpc-js';
-import { connect, type Gateway, hash, signers } from '@hyperledger/fabric-gateway';
 import { Kafka, logLevel } from 'kafkajs';
-import { discoverEndorsers, type SigningIdentity } from './discovery.ts';
-import { type Layout, peerDir, userDir } from './layout.ts';
+import { discoverEndorsers } from './discovery.ts';
+import type { Layout } from './layout.ts';
+import { withGateway } from './peer-gateway.ts';
 import type { Peer, Topology } from './topology.ts';
 
 /** The topic that `up` writes one record to, to see that producing works. */
 export const READINESS_TOPIC = 'shuttle-network.ready';
 /** Every chaincode on fabric-contract-api answers it without touching the ledger. */
 const METADATA_TRANSACTION = 'org.hyperledger.fabric:GetMetadata';
-const CALL_DEADLINE_MS = 10_000;
-const BYTES_UNLIMITED = -1;
 
 /**
  * Resolves when a chaincode can be used through this peer: its own process answers, discovery finds
@@ -52,53 +46,6 @@ export async function queryChannel(layout: Layout, peer: Peer, channel: string):
       endorsingOrganizations: [peer.org.mspId],
     });
   });
-}
-
-interface Connection {
-  readonly gateway: Gateway;
-  readonly client: Client;
-  readonly signing: SigningIdentity;
-}
-
-/** A gateway client of one peer, as User1 of its organisation, for the length of an action. */
-async function withGateway<T>(
-  layout: Layout,
-  peer: Peer,
-  action: (connection: Connection) => Promise<T>,
-): Promise<T> {
-  const ca = await readFile(join(peerDir(layout, peer), 'tls', 'ca.crt'));
-  const msp = join(userDir(layout, peer.org, 'User1'), 'msp');
-  const [certificate, key] = await Promise.all(
-    ['signcerts', 'keystore'].map((folder) => onlyFile(join(msp, folder))),
-  );
-  if (certificate === undefined || key === undefined) throw new Error(`no identity in ${msp}`);
-  const client = new Client(`localhost:${peer.port}`, credentials.createSsl(ca), {
-    'grpc.max_receive_message_length': BYTES_UNLIMITED,
-  });
-  const deadline = () => ({ deadline: Date.now() + CALL_DEADLINE_MS });
-  const signing: SigningIdentity = {
-    identity: { mspId: peer.org.mspId, credentials: certificate },
-    signer: signers.newPrivateKeySigner(createPrivateKey(key)),
-  };
-  const gateway = connect({
-    client,
-    ...signing,
-    hash: hash.sha256,
-    evaluateOptions: deadline,
-    endorseOptions: deadline,
-  });
-  try {
-    return await action({ gateway, client, signing });
-  } finally {
-    gateway.close();
-    client.close();
-  }
-}
-
-async function onlyFile(folder: string): Promise<Buffer> {
-  const [name] = await readdir(folder);
-  if (name === undefined) throw new Error(`nothing in ${folder}`);
-  return readFile(join(folder, name));
 }
 
 /** Writes one record through the brokers and waits until all replicas have it. */

@@ -66,6 +66,7 @@ const ORDERER_PORTS = [
   { port: 7050, adminPort: 7053, operationsPort: 9443, pprofPort: 6060 },
   { port: 7052, adminPort: 7055, operationsPort: 9446, pprofPort: 6063 },
   { port: 7056, adminPort: 7057, operationsPort: 9447, pprofPort: 6064 },
+  { port: 7058, adminPort: 7059, operationsPort: 9448, pprofPort: 6065 },
 ];
 
 const ORGANIZATIONS: readonly [Organization, Organization] = [

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { type common, orderer } from '@hyperledger/fabric-protos';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Kafka, type KafkaConfig, logLevel } from 'kafkajs';
 import {
@@ -92,6 +93,41 @@ async function topics(config: Omit<KafkaConfig, 'logLevel'>): Promise<string[] |
     await admin.disconnect();
   }
 }
+
+describe('the configuration of the channel', () => {
+  const batchSize = (group: common.ConfigGroup): common.ConfigValue => {
+    const value = group.getGroupsMap().get('Orderer')?.getValuesMap().get('BatchSize');
+    if (value === undefined) throw new Error('no BatchSize');
+    return value;
+  };
+  const cutAt = (count: number) => (group: common.ConfigGroup) => {
+    const value = batchSize(group);
+    const size = orderer.BatchSize.deserializeBinary(value.getValue_asU8());
+    size.setMaxMessageCount(count);
+    value.setValue(size.serializeBinary());
+  };
+  const failureOf = async (action: Promise<unknown>): Promise<string> => {
+    const error = await action.catch((thrown: unknown) => thrown);
+    return error instanceof NetworkError ? `${error.code}: ${error.lines.join(' ')}` : 'no failure';
+  };
+
+  test('is changed by the admins of all organisations, and both peers go by it', async () => {
+    expect(await network.updateChannel(cutAt(7))).toEqual({ sequence: 1 });
+    let found = 0;
+    const { sequence } = await network.updateChannel((group) => {
+      const bytes = batchSize(group).getValue_asU8();
+      found = orderer.BatchSize.deserializeBinary(bytes).getMaxMessageCount();
+      cutAt(500)(group);
+    });
+    expect([found, sequence]).toEqual([7, 2]);
+    await putSoon('after two updates');
+  });
+
+  test('is not changed by a change that changes nothing, nor by one that is refused', async () => {
+    expect(await failureOf(network.updateChannel(cutAt(500)))).toMatch(/^USAGE/);
+    expect(await failureOf(network.updateChannel(cutAt(0)))).toMatch(/^COMMAND_FAILED: .*batch/);
+  });
+});
 
 describe('three brokers', () => {
   test('serve on without one of them, and take it back', async () => {

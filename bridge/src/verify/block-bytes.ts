@@ -20,10 +20,16 @@ export interface BlockParts {
   readonly entries: readonly Buffer[];
   /** By common.BlockMetadataIndex. */
   readonly metadata: readonly Buffer[];
+  readonly signatures: Signatures;
+  /** Number of the last config block that orderers had in mind; null when it is not told. */
+  readonly lastConfig: bigint | null;
+  /** Null when there is none. */
+  readonly commitHash: Buffer | null;
 }
 
 /** common.BlockMetadataIndex. */
 export const SIGNATURES = 0;
+export const LAST_CONFIG = 1;
 export const TRANSACTIONS_FILTER = 2;
 export const COMMIT_HASH = 4;
 
@@ -41,6 +47,9 @@ export function readBlock(bytes: Uint8Array): BlockParts {
       dataHash = field === 3 ? value : dataHash;
     },
   });
+  const metadata = repeatedField(bytesField(bytes, 3), 1);
+  const signatures = readSignatures(metadata[SIGNATURES] ?? Buffer.alloc(0));
+  const commitHash = bytesField(metadata[COMMIT_HASH] ?? Buffer.alloc(0), 1);
   return {
     bytes,
     header: {
@@ -49,7 +58,11 @@ export function readBlock(bytes: Uint8Array): BlockParts {
       dataHash: dataHash ?? Buffer.alloc(0),
     },
     entries: repeatedField(bytesField(bytes, 2), 1),
-    metadata: repeatedField(bytesField(bytes, 3), 1),
+    metadata,
+    signatures,
+    lastConfig: readLastConfig(signatures.value),
+    // A view would keep the whole block.
+    commitHash: commitHash.length === 0 ? null : Buffer.from(commitHash),
   };
 }
 
@@ -88,6 +101,10 @@ export interface BlockSignature {
   readonly signature: Buffer;
   /** common.IdentifierHeader: identifier 1, nonce 2; empty unless BFT. */
   readonly identifierHeader: Buffer;
+  /** Who the signature header says it is; empty where it says nothing. */
+  readonly creator: Buffer;
+  /** Of the identifier header. */
+  readonly identifier: bigint;
 }
 
 export interface Signatures {
@@ -99,13 +116,15 @@ export interface Signatures {
 }
 
 /** Of the slot SIGNATURES. @throws Error when the bytes are none */
-export function readSignatures(slot: Buffer): Signatures {
+function readSignatures(slot: Buffer): Signatures {
   const value = bytesField(slot, 1);
   const items = repeatedField(slot, 2);
   const signatures = items.map((item) => ({
     signatureHeader: bytesField(item, 1),
     signature: bytesField(item, 2),
     identifierHeader: bytesField(item, 3),
+    creator: bytesField(bytesField(item, 1), 1),
+    identifier: readIdentifier(bytesField(item, 3)),
   }));
   const encoded = signatures.flatMap(({ signatureHeader, signature, identifierHeader }) =>
     encodeMessage(2, [
@@ -118,8 +137,18 @@ export function readSignatures(slot: Buffer): Signatures {
   return { value, signatures, isCanonical };
 }
 
-/** Number of the last config block that orderers had in mind; null when it is not told. */
-export function readLastConfig({ value }: Signatures): bigint | null {
+function readIdentifier(header: Buffer): bigint {
+  let identifier = 0n;
+  readFields(header, {
+    integer: (field, value) => {
+      identifier = field === 1 ? value : identifier;
+    },
+  });
+  return identifier;
+}
+
+/** Of common.OrdererBlockMetadata. */
+function readLastConfig(value: Buffer): bigint | null {
   let index: bigint | null = null;
   readFields(value, {
     bytes: (field, lastConfig) => {
@@ -134,6 +163,14 @@ export function readLastConfig({ value }: Signatures): bigint | null {
     },
   });
   return index;
+}
+
+/**
+ * The slot LAST_CONFIG as orderers still fill it: what they sign in the slot SIGNATURES, once more
+ * and unsigned.
+ */
+export function encodeLastConfig(index: bigint): Buffer[] {
+  return encodeBytes(1, Buffer.concat(encodeInteger(1, index)));
 }
 
 /** What orderers sign behind the metadata's value and their own header. */

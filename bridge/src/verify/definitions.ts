@@ -90,6 +90,14 @@ export class Definitions {
     return applicationPolicy(config, own === null || own.length === 0 ? parameter : own);
   }
 
+  copy(): Definitions {
+    const copy = new Definitions();
+    for (const [name, definition] of this.byName) {
+      copy.byName.set(name, { ...definition });
+    }
+    return copy;
+  }
+
   private write(key: string, value: Buffer | null): void {
     const [, name = '', field] = FIELD.exec(key) ?? [];
     if (name === '' || (!this.byName.has(name) && this.byName.size >= DEFINITIONS_MAX)) {

@@ -51,6 +51,17 @@ export class KeyPolicies {
       : signaturePolicy(members, common.SignaturePolicyEnvelope.deserializeBinary(bytes));
   }
 
+  copy(): KeyPolicies {
+    const copy = new KeyPolicies(this.most);
+    for (const [name, policy] of this.byKey) {
+      copy.byKey.set(name, policy);
+    }
+    for (const namespace of this.lost) {
+      copy.lost.add(namespace);
+    }
+    return copy;
+  }
+
   private set(namespace: string, name: string, policy: Buffer | null): void {
     if (policy === null) {
       this.byKey.delete(name);

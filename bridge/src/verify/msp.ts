@@ -183,10 +183,6 @@ class X509Msp implements Msp {
 
   private refusalOf(certificate: Certificate): string | null {
     const { keyType, unknown } = certificate;
-    if (unknown.length > 0) {
-      const sentence = `A certificate has the critical extension ${unknown.join(', ')}.`;
-      throw new Unprovable('IDENTITY_UNKNOWN', sentence);
-    }
     if (keyType !== 'ec' && keyType !== 'ed25519') {
       return `its key is of the kind ${keyType}`;
     }
@@ -196,6 +192,10 @@ class X509Msp implements Msp {
     const chain = this.chainOf(certificate);
     if (typeof chain === 'string') {
       return chain;
+    }
+    if (unknown.length > 0) {
+      const sentence = `A certificate has the critical extension ${unknown.join(', ')}.`;
+      throw new Unprovable('IDENTITY_UNKNOWN', sentence);
     }
     const [, parent] = chain;
     if (parent === undefined || this.inner.has(parent.id)) {

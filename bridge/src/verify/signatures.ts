@@ -1,10 +1,8 @@
 /** Who has signed a block. Source: Fabric's protoutil.BlockSignatureVerifier. */
-import type { BlockHeader } from '../block/decode.ts';
-import { type BlockSignature, readSignatures, SIGNATURES, signedHeader } from './block-bytes.ts';
+import { type BlockParts, type BlockSignature, SIGNATURES, signedHeader } from './block-bytes.ts';
 import type { ChannelConfig } from './config.ts';
 import type { FindingCode } from './findings.ts';
 import type { Identity } from './msp.ts';
-import { bytesField, readFields } from './wire.ts';
 
 const BLOCK_POLICY = '/Channel/Orderer/BlockValidation';
 
@@ -20,13 +18,10 @@ export interface Wrong {
  *
  * @throws Unprovable when the config has a policy or identity that is not understood
  */
-export function wrongSignatures(
-  header: BlockHeader,
-  metadata: readonly Buffer[],
-  config: ChannelConfig,
-): Wrong[] {
+export function wrongSignatures(block: BlockParts, config: ChannelConfig): Wrong[] {
+  const { header, metadata } = block;
   const slot = metadata[SIGNATURES] ?? Buffer.alloc(0);
-  const { value, signatures, isCanonical } = readSignatures(slot);
+  const { value, signatures, isCanonical } = block.signatures;
   if (!isCanonical) {
     const sentence = 'The signatures of the block are not encoded as orderers encode them.';
     return [{ code: 'BLOCK_NOT_CANONICAL', sentence, at: slot }];
@@ -60,18 +55,12 @@ export function wrongSignatures(
 
 /** Identity null: an orderer that the config does not have, which a peer passes over. */
 function signerOf(
-  { signatureHeader, identifierHeader }: BlockSignature,
+  { signatureHeader, identifierHeader, creator, identifier }: BlockSignature,
   { isBft, consenters }: ChannelConfig,
 ): { readonly identity: Uint8Array | null; readonly head: Buffer } {
   if (!isBft || signatureHeader.length > 0 || identifierHeader.length === 0) {
-    return { identity: bytesField(signatureHeader, 1), head: signatureHeader };
+    return { identity: creator, head: signatureHeader };
   }
-  let identifier = 0n;
-  readFields(identifierHeader, {
-    integer: (field, value) => {
-      identifier = field === 1 ? value : identifier;
-    },
-  });
   const consenter = consenters.find(({ id }) => BigInt(id) === identifier);
   return { identity: consenter?.identity ?? null, head: identifierHeader };
 }

@@ -29,6 +29,14 @@ export class StateVersions {
     }
   }
 
+  copy(): StateVersions {
+    const copy = new StateVersions();
+    for (const [name, version] of this.byKey) {
+      copy.byKey.set(name, version);
+    }
+    return copy;
+  }
+
   /** Whether everything that was read is still as it was read; ranges are left out of account. */
   isCurrent(sets: readonly AccessSet[]): boolean {
     return sets.every(({ namespace, collection, reads }) =>

@@ -8,11 +8,11 @@ import { headerHash } from '../block/decode.ts';
 import {
   type BlockParts,
   COMMIT_HASH,
+  encodeLastConfig,
   firstOddByte,
   isWholeEnvelope,
+  LAST_CONFIG,
   readBlock,
-  readLastConfig,
-  readSignatures,
   SIGNATURES,
   TRANSACTIONS_FILTER,
 } from './block-bytes.ts';
@@ -46,6 +46,8 @@ export interface VerifierOptions {
 export interface Verifier {
   /** Verifies the next block by its exact bytes. Never throws. */
   verify(bytes: Uint8Array): BlockReport;
+  /** Another verifier at the same place, on its own from then on: to try what may come next. */
+  fork(): Verifier;
 }
 
 export function createVerifier(options: VerifierOptions): Verifier {
@@ -63,11 +65,13 @@ interface Tip {
 class ChainVerifier implements Verifier {
   private readonly options: VerifierOptions;
   private channel: string | null;
+  /** Number of the first block; null before it. */
+  private start: bigint | null = null;
   private tip: Tip | null = null;
   private config: ChannelConfig | null = null;
   private lastConfig: bigint | null = null;
-  private readonly definitions = new Definitions();
-  private readonly keyPolicies = new KeyPolicies();
+  private definitions = new Definitions();
+  private keyPolicies = new KeyPolicies();
   /** Null unless it is followed from the first block on. */
   private state: StateVersions | null;
 
@@ -93,19 +97,32 @@ class ChainVerifier implements Verifier {
       notes.find('BLOCK_UNREADABLE', 'The header has hashes of a wrong length.', null);
       return notes.report({ hash: '', commitHash: null, transactions: entries.length });
     }
-    const commitHash = statedCommitHash(parts);
+    const { commitHash } = parts;
     const hash = headerHash(header);
     this.checkBytes(parts, notes);
     this.checkPlace(parts, hash, notes);
     checkData(parts, notes);
     this.checkSigners(parts, notes);
-    this.checkEntries(parts, commitHash, notes);
+    this.checkEntries(parts, notes);
     this.tip = { number: header.number, hash, commitHash };
     return notes.report({
       hash,
       commitHash: commitHash?.toString('hex') ?? null,
       transactions: entries.length,
     });
+  }
+
+  fork(): Verifier {
+    const fork = new ChainVerifier(this.options);
+    fork.channel = this.channel;
+    fork.start = this.start;
+    fork.tip = this.tip;
+    fork.config = this.config;
+    fork.lastConfig = this.lastConfig;
+    fork.definitions = this.definitions.copy();
+    fork.keyPolicies = this.keyPolicies.copy();
+    fork.state = this.state?.copy() ?? null;
+    return fork;
   }
 
   private checkBytes(parts: BlockParts, notes: Notes): void {
@@ -127,12 +144,17 @@ class ChainVerifier implements Verifier {
   private checkPlace({ header }: BlockParts, hash: string, notes: Notes): void {
     const { genesisHash } = this.options;
     const { tip } = this;
+    this.start ??= header.number;
+    if (this.start > 0n) {
+      this.state = null;
+      const sentence = `The chain begins at block ${this.start}, which is taken as it is.`;
+      notes.doubt('START_NOT_PROVEN', sentence, null);
+    }
     if (tip === null) {
       if (header.number > 0n) {
-        this.state = null;
-        const sentence = `The chain begins at block ${header.number}; what was before is not here.`;
-        notes.doubt('START_NOT_PROVEN', sentence, null);
-      } else if (genesisHash === null) {
+        return;
+      }
+      if (genesisHash === null) {
         const sentence = `Block 0 is ${hash}, and nobody has said that it has to be.`;
         notes.doubt('GENESIS_NOT_PINNED', sentence, null);
       } else if (genesisHash !== hash) {
@@ -151,8 +173,8 @@ class ChainVerifier implements Verifier {
     }
   }
 
-  private checkSigners({ header, metadata }: BlockParts, notes: Notes): void {
-    if (header.number === 0n) {
+  private checkSigners(parts: BlockParts, notes: Notes): void {
+    if (parts.header.number === 0n) {
       return;
     }
     const { config } = this;
@@ -162,16 +184,21 @@ class ChainVerifier implements Verifier {
       return;
     }
     notes.proving(null, () => {
-      for (const { code, sentence, at } of wrongSignatures(header, metadata, config)) {
+      for (const { code, sentence, at } of wrongSignatures(parts, config)) {
         notes.find(code, sentence, at);
       }
     });
   }
 
-  private checkLastConfig({ header, metadata }: BlockParts, isConfig: boolean, notes: Notes): void {
+  private checkLastConfig(parts: BlockParts, isConfig: boolean, notes: Notes): void {
+    const { header, metadata, lastConfig: stated } = parts;
     const wanted = isConfig ? header.number : this.lastConfig;
     const slot = metadata[SIGNATURES] ?? Buffer.alloc(0);
-    const stated = readLastConfig(readSignatures(slot));
+    const copy = metadata[LAST_CONFIG] ?? Buffer.alloc(0);
+    if (firstDifference(copy, encodeLastConfig(stated ?? 0n)) !== null) {
+      const sentence = `The slot for the last config does not say block ${stated}, as is signed.`;
+      notes.find('LAST_CONFIG_WRONG', sentence, copy);
+    }
     // Orderers sign this, so that nobody can leave out a config block and those behind it.
     if (header.number > 0n && wanted !== null && stated !== wanted) {
       const sentence = `The block names block ${stated} as its config, which is ${wanted}.`;
@@ -179,10 +206,11 @@ class ChainVerifier implements Verifier {
     }
   }
 
-  private checkEntries(parts: BlockParts, commitHash: Buffer | null, notes: Notes): void {
-    const { header, entries, metadata } = parts;
+  private checkEntries(parts: BlockParts, notes: Notes): void {
+    const { header, entries, metadata, commitHash } = parts;
     const codes = metadata[TRANSACTIONS_FILTER] ?? Buffer.alloc(0);
     if (header.number === 0n) {
+      this.checkLastConfig(parts, true, notes);
       this.takeConfig(parts, notes);
       return;
     }
@@ -361,23 +389,14 @@ interface Judged {
   readonly updates: Updates | null;
 }
 
-/** Slots 0, 2 and 4; those for the last config and the orderer are of Fabric 1 and empty since. */
-const USED_SLOTS = [SIGNATURES, TRANSACTIONS_FILTER, COMMIT_HASH];
+/** Slot 3, for the orderer, is of Fabric 1 and empty since. */
+const USED_SLOTS = [SIGNATURES, LAST_CONFIG, TRANSACTIONS_FILTER, COMMIT_HASH];
 const HASH_BYTES = 32;
 const CONFIG_TYPE = 1n;
 
 function hasHashes({ header }: BlockParts): boolean {
   const previous = header.number === 0n ? 0 : HASH_BYTES;
   return header.previousHash.length === previous && header.dataHash.length === HASH_BYTES;
-}
-
-function statedCommitHash({ metadata }: BlockParts): Buffer | null {
-  try {
-    const value = bytesField(metadata[COMMIT_HASH] ?? Buffer.alloc(0), 1);
-    return value.length === 0 ? null : Buffer.from(value);
-  } catch {
-    return null;
-  }
 }
 
 function isConfigEntry(entry: Buffer): boolean {

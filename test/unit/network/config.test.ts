@@ -63,6 +63,39 @@ describe('the channel', () => {
   });
 });
 
+describe('the channel of the bft profile', () => {
+  const bft = createTopology({ ...DEFAULT_TOPOLOGY, profile: 'bft', orderers: 4 });
+  const { Orderer } = parse(configtx(bft, layout)).Profiles.Shuttle;
+
+  test('names each node with number, endpoint, identity and TLS certificates', () => {
+    expect(Orderer.OrdererType).toBe('BFT');
+    const folder = '/net/organizations/ordererOrganizations/example.com/orderers';
+    const nodes = [7050, 7052, 7056, 7058].map((Port, index) => {
+      const host = `orderer${index === 0 ? '' : index + 1}.example.com`;
+      const certificate = `${folder}/${host}/tls/server.crt`;
+      return {
+        ID: index + 1,
+        Host: 'localhost',
+        Port,
+        MSPID: 'OrdererMSP',
+        Identity: `${folder}/${host}/msp/signcerts/${host}-cert.pem`,
+        ClientTLSCert: certificate,
+        ServerTLSCert: certificate,
+      };
+    });
+    expect(Orderer.ConsenterMapping).toEqual(nodes);
+    expect(Orderer.EtcdRaft).toBeUndefined();
+    expect(Orderer.Organizations[0].OrdererEndpoints).toHaveLength(4);
+  });
+
+  test('cuts blocks when raft would, and takes a request as large as a block', () => {
+    expect(Orderer.SmartBFT).toMatchObject({
+      RequestBatchMaxInterval: Orderer.BatchTimeout,
+      RequestMaxBytes: 10 * 1024 * 1024,
+    });
+  });
+});
+
 test('certificates hold for the host alias by template and for localhost by name', () => {
   const config = parse(cryptoConfig(one));
   expect(config.PeerOrgs[0].Template).toEqual({ Count: 1, SANS: ['localhost', '127.0.0.1'] });

@@ -39,6 +39,21 @@ describe('which network is meant', () => {
     expect(error.message).toContain('blockTransactions 500, not 1');
   });
 
+  test('the bft profile has four orderers without saying so, and no other number', () => {
+    expect(resolveTopology({ profile: 'bft' }, undefined).orderers).toBe(4);
+    expect(resolveTopology({ profile: 'bft', orderers: 4 }, undefined).orderers).toBe(4);
+    const error = refusal(() => resolveTopology({ profile: 'bft', orderers: 3 }, undefined));
+    expect(error.message).toBe('--orderers is 4 with --profile bft, not 3.');
+  });
+
+  test('another profile is refused as a difference, not as a wrong number of orderers', () => {
+    const error = refusal(() => resolveTopology({ profile: 'bft' }, DEFAULT_TOPOLOGY));
+    expect(error.code).toBe('OPTIONS_DIFFER');
+    expect(error.message).toContain('profile raft, not bft');
+    const bft = resolveTopology({ profile: 'bft' }, undefined);
+    expect(resolveTopology({}, bft)).toBe(bft);
+  });
+
   test('another number of orderers is refused with what there is and what was said', () => {
     const error = refusal(() => resolveTopology({ orderers: 3, brokers: 3 }, DEFAULT_TOPOLOGY));
     expect(error.code).toBe('OPTIONS_DIFFER');
@@ -59,6 +74,9 @@ describe('which network is meant', () => {
     [{ channel: 'MyChannel' }],
     [{ channel: '' }],
     [{ profile: 'solo' }],
+    [{ profile: 'bft', orderers: 3 }],
+    [{ profile: 'raft', orderers: 4 }],
+    [{ orderers: 4 }],
   ])('%j is refused as a usage error', (given) => {
     expect(refusal(() => resolveTopology(given as object, undefined)).code).toBe('USAGE');
   });
@@ -66,7 +84,7 @@ describe('which network is meant', () => {
 
 describe('ports', () => {
   const portsOf = (offset: number): number[] => {
-    const options = { ...DEFAULT_TOPOLOGY, orderers: 3, brokers: 3, portOffset: offset } as const;
+    const options = { ...DEFAULT_TOPOLOGY, orderers: 4, brokers: 3, portOffset: offset } as const;
     const { orderers, peers, brokers } = createTopology(options);
     const nodes = [...orderers, ...peers, ...brokers].flatMap((node) =>
       Object.entries(node).flatMap(([key, value]) =>

@@ -11,9 +11,9 @@ function offsetsOf(text: string): number[] {
   return [...text.matchAll(OFFSET)].map((match) => Number(match[1]?.replaceAll('_', '')));
 }
 
-/** Every port that a network at this offset can use. */
-function portsOf(portOffset: number): Set<number> {
-  const options = { ...DEFAULT_TOPOLOGY, portOffset, orderers: 3, brokers: 3 } as const;
+/** Every port that a network at this offset can use; only the bft profile has a fourth orderer. */
+function portsOf(portOffset: number, orderers: 3 | 4): Set<number> {
+  const options = { ...DEFAULT_TOPOLOGY, portOffset, orderers, brokers: 3 } as const;
   const topology = createTopology(options);
   const ports = JSON.stringify(topology).matchAll(/[pP]ort":([0-9]+)/g);
   const chaincodes = topology.peers.flatMap(({ org }) =>
@@ -25,7 +25,10 @@ function portsOf(portOffset: number): Set<number> {
 test('no two test files want the same port', () => {
   const files = ['test/integration', 'test/e2e'].flatMap(sourceFiles);
   const networks = files.flatMap(({ path, text }) =>
-    offsetsOf(text).map((offset) => ({ path, offset, ports: portsOf(offset) })),
+    offsetsOf(text).map((offset) => {
+      const ports = portsOf(offset, text.includes("'bft'") ? 4 : 3);
+      return { path, offset, ports };
+    }),
   );
   expect(networks.length).toBeGreaterThan(15);
   expect(networks[0]?.ports.size).toBeGreaterThan(30);
