@@ -1,6 +1,7 @@
 /** Connections to both sides, each made when first needed; close() ends them. */
 import type { FarSide } from './cli/shuttle.ts';
 import { fabricConnection, kafkaConnection } from './config/connections.ts';
+import type { PeerAddress } from './config/other-peer.ts';
 import { publishSecretFiles } from './config/publish-keys.ts';
 import type { Settings } from './config/schema.ts';
 import { type Identity, readMspIdentity } from './fabric/identity.ts';
@@ -17,6 +18,7 @@ export class Connections {
   private client: KafkaClient | null = null;
   private opened: Promise<ConnectedLedger> | null = null;
   private gateway: ConnectedLedger | null = null;
+  private readonly others: ConnectedLedger[] = [];
   /** Secrets that have been looked at, so that each is told once. */
   private readonly looked = new Set<string>();
 
@@ -47,6 +49,13 @@ export class Connections {
   ledger(): Promise<Ledger> {
     this.opened ??= this.openLedger();
     return this.opened;
+  }
+
+  /** A peer of another organisation, asked as one's own identity. */
+  async otherPeer(peer: PeerAddress): Promise<Ledger> {
+    const ledger = await this.connect(peer);
+    this.others.push(ledger);
+    return ledger;
   }
 
   /** The block that holds a transaction. @throws ShuttleError NOT_FOUND when none does */
@@ -102,16 +111,26 @@ export class Connections {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([this.client?.close(), this.gateway?.close()]);
+    const ledgers = [this.gateway, ...this.others];
+    await Promise.allSettled([this.client?.close(), ...ledgers.map((each) => each?.close())]);
   }
 
   private async openLedger(): Promise<ConnectedLedger> {
+    this.gateway = await this.connect(fabricConnection(this.settings));
+    return this.gateway;
+  }
+
+  private async connect(peer: PeerAddress): Promise<ConnectedLedger> {
     const { fabric } = this.settings;
-    const { mspFolder: _, serverName, ...connection } = fabricConnection(this.settings);
+    const { mspId } = fabricConnection(this.settings);
+    const { endpoint, tls, tlsCa, serverName } = peer;
     const { certificate, privateKey } = await this.identity();
-    this.gateway = createGatewayLedger(
+    return createGatewayLedger(
       {
-        ...connection,
+        endpoint,
+        tls,
+        tlsCa,
+        mspId,
         certificate,
         privateKey,
         ...(serverName === undefined ? {} : { serverName }),
@@ -128,7 +147,6 @@ export class Connections {
       },
       this.clock,
     );
-    return this.gateway;
   }
 
   private lookAt(...paths: readonly (string | undefined)[]): void {

@@ -1,5 +1,6 @@
 /** The composition root: the only place that knows every adapter. */
 
+import { openBlockSource, openPeer } from './assemble-chain.ts';
 import { Connections } from './assemble-connect.ts';
 import { consumeWith } from './assemble-consume.ts';
 import { indexWith, readModelOf } from './assemble-index.ts';
@@ -280,6 +281,14 @@ class AssembledShuttle implements Shuttle {
       blockOf: (txId) => this.connections.blockOf(txId),
       record: (at, offset) => readRecord(this.kafka(), at, offset),
     };
+  }
+
+  blockSource(from: 'topic' | 'peer'): ReturnType<Shuttle['blockSource']> {
+    return openBlockSource(this.connections, this.settings, from);
+  }
+
+  otherPeer(text: string, cwd: string): ReturnType<Shuttle['otherPeer']> {
+    return openPeer(this.connections, this.settings, text, cwd);
   }
 
   async index(

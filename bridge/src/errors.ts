@@ -113,6 +113,27 @@ export const ERRORS = {
     2,
     'Load the file as it was to its end, or name another load with --as.',
   ),
+  ARCHIVE_INVALID: kind(
+    'The file is no archive of blocks.',
+    'none',
+    'never',
+    2,
+    'Name a file that `shuttle export` has written, whole.',
+  ),
+  FILE_EXISTS: kind(
+    'The file to write is there already.',
+    'none',
+    'never',
+    2,
+    'Choose another name, or replace it with --force.',
+  ),
+  FILE_UNWRITABLE: kind(
+    'A file cannot be written.',
+    'none',
+    'never',
+    2,
+    'Check the folder, its permissions and the space that is left.',
+  ),
   // Unreachable
   KAFKA_UNREACHABLE: kind(
     'No Kafka broker answers.',
@@ -249,6 +270,20 @@ export const ERRORS = {
     'Bring both to one release. A chaincode of your own has no setData and no deleteData.',
   ),
   NOT_FOUND: kind('There is no such document.', 'none', 'never', 1, 'Check the key.'),
+  CHAIN_BROKEN: kind(
+    'Something is wrong with the chain of blocks.',
+    'none',
+    'never',
+    1,
+    '`shuttle verify` tells everything that is wrong, and where.',
+  ),
+  BLOCK_MISSING: kind(
+    'There is no such block.',
+    'none',
+    'never',
+    1,
+    '`shuttle status` tells the last block of the topic and of the peer.',
+  ),
   LETTER_MISSING: kind(
     'There is no such dead letter.',
     'none',

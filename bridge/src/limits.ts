@@ -121,3 +121,9 @@ export const LOAD_TRANSACTION_RECORDS_MAX = 5_000;
 export const LOAD_TRANSACTION_BYTES_MAX = 4 * 1024 * 1024;
 export const LOAD_TRANSACTION_TIMEOUT_MS = 30_000;
 export const LOAD_DEADLINE_MS = 20_000;
+
+/** A block of an archive: no peer sends a longer one. */
+export const ARCHIVE_BLOCK_BYTES_MAX = GRPC_MESSAGE_BYTES_MAX;
+
+/** A file of evidence: 43 bytes a block of the chain, and a few blocks in base64. */
+export const EVIDENCE_BYTES_MAX = 400 * 1024 * 1024;

@@ -104,6 +104,8 @@ function fakeShuttle({ shuttle, ledger }: CommandOptions, closed: () => void): S
     origins: () => {
       throw new TypeError('no origins');
     },
+    blockSource: () => Promise.reject(new TypeError('no blocks')),
+    otherPeer: () => Promise.reject(new TypeError('no other peer')),
     index: () => Promise.reject(new TypeError('no index')),
     readModel: () => null,
     check: async () => [],

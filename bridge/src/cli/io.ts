@@ -3,6 +3,8 @@
 export interface Output {
   write(chunk: string | Uint8Array): unknown;
   readonly isTTY: boolean;
+  /** Of a stream that takes no more for now: `write` has answered false. */
+  readonly once?: (event: 'drain', listener: () => void) => unknown;
 }
 
 export interface Io {

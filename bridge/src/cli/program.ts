@@ -7,6 +7,7 @@ import { cleanCommand } from './commands/clean.ts';
 import { configCommand } from './commands/config.ts';
 import { consumeCommand } from './commands/consume.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
+import { exportCommand } from './commands/export.ts';
 import { getDataCommand } from './commands/get-data.ts';
 import { historyCommand } from './commands/history.ts';
 import { indexCommand } from './commands/index-command.ts';
@@ -16,6 +17,7 @@ import { loadCommand } from './commands/load.ts';
 import { offsetsCommand } from './commands/offsets.ts';
 import { originCommand } from './commands/origin.ts';
 import { ingestCommand, publishCommand, runCommand } from './commands/pipelines.ts';
+import { proofCommand } from './commands/proof.ts';
 import { recallCommand } from './commands/recall.ts';
 import { reconcileCommand } from './commands/reconcile.ts';
 import { relaneCommand } from './commands/relane.ts';
@@ -23,6 +25,7 @@ import { deleteCommand, setCommand } from './commands/set-data.ts';
 import { statusCommand } from './commands/status.ts';
 import { tailCommand } from './commands/tail.ts';
 import { traceCommand } from './commands/trace.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { EXIT_OK, type Io } from './io.ts';
 import { errorJson, renderError } from './render-error.ts';
 import { addCommonOptions, type Cli, wantsJson } from './session.ts';
@@ -79,6 +82,9 @@ export function createProgram(cli: Cli): Command {
     consumeCommand(cli),
     statusCommand(cli),
     reconcileCommand(cli),
+    exportCommand(cli),
+    verifyCommand(cli),
+    proofCommand(cli),
     offsetsCommand(cli),
     relaneCommand(cli),
     deadLettersCommand(cli),

@@ -91,10 +91,11 @@ export function wholeOption(session: Session, name: string, least: number): numb
   if (raw === undefined) {
     return undefined;
   }
+  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const value = typeof raw === 'string' && /^[0-9]{1,9}$/.test(raw) ? Number(raw) : -1;
   if (value < least) {
-    throw new ShuttleError('USAGE', `--${name} is not a whole number from ${least} on.`, {
-      at: { [`--${name}`]: JSON.stringify(raw) },
+    throw new ShuttleError('USAGE', `${flag} is not a whole number from ${least} on.`, {
+      at: { [flag]: JSON.stringify(raw) },
     });
   }
   return value;

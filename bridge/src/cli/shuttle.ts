@@ -1,6 +1,8 @@
 /** What the commands need of Shuttle, once it is put together; assemble.ts makes it. */
 
 import type { TopicKind } from '../block/topics.ts';
+import type { PeerBlocks } from '../chain/peers.ts';
+import type { BlockSource } from '../chain/source.ts';
 import type { LoadedSettings } from '../config/load.ts';
 import type { ConsumeOptions, ConsumeSummary } from '../consume/consume.ts';
 import type { IngestSummary } from '../ingest/context.ts';
@@ -160,6 +162,10 @@ export interface Shuttle {
   replay(options: ReplayRequest, signal: AbortSignal): Promise<ReplaySummary>;
   /** Looks for where things come from: blocks by the peer, records by Kafka. */
   origins(): OriginDeps;
+  /** The blocks of the channel; close it. */
+  blockSource(from: 'topic' | 'peer'): Promise<BlockSource>;
+  /** A peer of another organisation, by its address or connection profile. */
+  otherPeer(text: string, cwd: string): Promise<PeerBlocks>;
   /** Feeds the read model from the changes topic. */
   index(options: IndexOptions, signal: AbortSignal): Promise<IndexSummary>;
   /** The read model; null when there is none, or none that is complete. Close it. */

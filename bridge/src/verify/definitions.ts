@@ -27,6 +27,22 @@ interface Definition {
 /** So many chaincodes may be defined on a channel, as far as this goes. */
 const DEFINITIONS_MAX = 10_000;
 
+/** Whether a set writes how a chaincode's transactions are validated. */
+export function definesChaincode({ namespace, collection, writes }: AccessSet): boolean {
+  const isLifecycle = namespace === LIFECYCLE && collection === '';
+  return isLifecycle && writes.some(({ key }) => FIELD.test(key.toString('utf8')));
+}
+
+/** The chaincodes whose validation a set writes, each with the field that it writes. */
+export function definedFields(set: AccessSet): readonly (readonly [string, string])[] {
+  return definesChaincode(set)
+    ? set.writes.flatMap(({ key }) => {
+        const [, name, field] = FIELD.exec(key.toString('utf8')) ?? [];
+        return name === undefined || field === undefined ? [] : [[name, field] as const];
+      })
+    : [];
+}
+
 export class Definitions {
   private readonly byName = new Map<string, Definition>();
   /** Policies under one config, by chaincode and collection, until a definition changes. */

@@ -16,6 +16,9 @@ export const FINDINGS = {
   CHANNEL_WRONG: 'An entry is of another channel.',
   CODE_WRONG: 'A validation code is not the one that the transaction must have.',
   COMMIT_HASH_WRONG: 'The commit hash does not follow from the codes and the writes.',
+  EVIDENCE_UNREADABLE: 'The file is no evidence.',
+  TRANSACTION_INVALID: 'The transaction was committed without effect.',
+  KEY_NOT_WRITTEN: 'The transaction does not write the key.',
 } as const;
 
 export type FindingCode = keyof typeof FINDINGS;
@@ -32,6 +35,8 @@ export const DOUBTS = {
   CODE_UNPROVEN: 'The validation code needs the state of the ledger to be proven.',
   EARLIER_STATE_NEEDED: 'The commit hash covers a value that was written in an earlier block.',
   COMMIT_HASH_MISSING: 'The block has no commit hash, so that nothing covers its codes.',
+  CODE_UNSIGNED: 'Validation codes are signed by nobody; only peers can be asked for them.',
+  LATER_DEFINITION: 'A later definition or key policy than those at hand cannot be excluded.',
 } as const;
 
 export type DoubtCode = keyof typeof DOUBTS;

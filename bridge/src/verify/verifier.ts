@@ -5,29 +5,25 @@
  */
 import { createHash } from 'node:crypto';
 import { headerHash } from '../block/decode.ts';
+import { type BlockParts, readBlock, TRANSACTIONS_FILTER } from './block-bytes.ts';
 import {
-  type BlockParts,
-  COMMIT_HASH,
-  encodeLastConfig,
-  firstOddByte,
-  isWholeEnvelope,
-  LAST_CONFIG,
-  readBlock,
-  SIGNATURES,
-  TRANSACTIONS_FILTER,
-} from './block-bytes.ts';
+  checkBytes,
+  checkData,
+  checkLastConfig,
+  checkSigners,
+  hasHashes,
+  isConfigEntry,
+  nextConfig,
+} from './block-checks.ts';
 import { checkCode } from './codes.ts';
-import { type ChannelConfig, readConfig } from './config.ts';
+import type { ChannelConfig } from './config.ts';
 import { Definitions } from './definitions.ts';
-import { readChannelHeader, readEnvelope, readPayload } from './envelope.ts';
 import { KeyPolicies } from './key-policies.ts';
 import { type BlockReport, Notes } from './notes.ts';
-
 import { type AccessSet, Updates, versionBytes } from './rwset.ts';
-import { wrongSignatures } from './signatures.ts';
 import { StateVersions } from './state.ts';
 import { CODES, type Context, type Judgement, judgeEntry } from './transaction.ts';
-import { bytesField, encodeBytes, firstDifference, uvarint } from './wire.ts';
+import { uvarint } from './wire.ts';
 
 export type { BlockReport } from './notes.ts';
 
@@ -91,18 +87,18 @@ class ChainVerifier implements Verifier {
       notes.find('BLOCK_UNREADABLE', 'The bytes are no block.', null);
       return notes.report({ hash: '', commitHash: null, transactions: 0 });
     }
+    notes.block = parts.header.number;
     const { header, entries } = parts;
-    notes.block = header.number;
     if (!hasHashes(parts)) {
       notes.find('BLOCK_UNREADABLE', 'The header has hashes of a wrong length.', null);
       return notes.report({ hash: '', commitHash: null, transactions: entries.length });
     }
     const { commitHash } = parts;
     const hash = headerHash(header);
-    this.checkBytes(parts, notes);
+    checkBytes(parts, notes);
     this.checkPlace(parts, hash, notes);
     checkData(parts, notes);
-    this.checkSigners(parts, notes);
+    checkSigners(parts, this.config, notes);
     this.checkEntries(parts, notes);
     this.tip = { number: header.number, hash, commitHash };
     return notes.report({
@@ -123,22 +119,6 @@ class ChainVerifier implements Verifier {
     fork.keyPolicies = this.keyPolicies.copy();
     fork.state = this.state?.copy() ?? null;
     return fork;
-  }
-
-  private checkBytes(parts: BlockParts, notes: Notes): void {
-    const odd = firstOddByte(parts);
-    if (odd !== null) {
-      const sentence = `From byte ${odd} on the block is not encoded as a peer encodes it.`;
-      notes.findAt('BLOCK_NOT_CANONICAL', sentence, odd);
-    }
-    const slot = parts.metadata[COMMIT_HASH] ?? Buffer.alloc(0);
-    if (firstDifference(slot, encodeBytes(1, bytesField(slot, 1))) !== null) {
-      notes.find('BLOCK_NOT_CANONICAL', 'The commit hash has something beside it.', slot);
-    }
-    const odds = parts.metadata.filter((each, index) => !USED_SLOTS.includes(index) && each.length);
-    for (const each of odds) {
-      notes.find('BLOCK_NOT_CANONICAL', 'A slot of the metadata is filled that has no use.', each);
-    }
   }
 
   private checkPlace({ header }: BlockParts, hash: string, notes: Notes): void {
@@ -173,49 +153,16 @@ class ChainVerifier implements Verifier {
     }
   }
 
-  private checkSigners(parts: BlockParts, notes: Notes): void {
-    if (parts.header.number === 0n) {
-      return;
-    }
-    const { config } = this;
-    if (config === null) {
-      const sentence = 'The config under which the block was signed is not known.';
-      notes.doubt('CONFIG_UNKNOWN', sentence, null);
-      return;
-    }
-    notes.proving(null, () => {
-      for (const { code, sentence, at } of wrongSignatures(parts, config)) {
-        notes.find(code, sentence, at);
-      }
-    });
-  }
-
-  private checkLastConfig(parts: BlockParts, isConfig: boolean, notes: Notes): void {
-    const { header, metadata, lastConfig: stated } = parts;
-    const wanted = isConfig ? header.number : this.lastConfig;
-    const slot = metadata[SIGNATURES] ?? Buffer.alloc(0);
-    const copy = metadata[LAST_CONFIG] ?? Buffer.alloc(0);
-    if (firstDifference(copy, encodeLastConfig(stated ?? 0n)) !== null) {
-      const sentence = `The slot for the last config does not say block ${stated}, as is signed.`;
-      notes.find('LAST_CONFIG_WRONG', sentence, copy);
-    }
-    // Orderers sign this, so that nobody can leave out a config block and those behind it.
-    if (header.number > 0n && wanted !== null && stated !== wanted) {
-      const sentence = `The block names block ${stated} as its config, which is ${wanted}.`;
-      notes.find('LAST_CONFIG_WRONG', sentence, slot);
-    }
-  }
-
   private checkEntries(parts: BlockParts, notes: Notes): void {
     const { header, entries, metadata, commitHash } = parts;
     const codes = metadata[TRANSACTIONS_FILTER] ?? Buffer.alloc(0);
     if (header.number === 0n) {
-      this.checkLastConfig(parts, true, notes);
+      checkLastConfig(parts, 0n, notes);
       this.takeConfig(parts, notes);
       return;
     }
     const isConfig = entries.length === 1 && isConfigEntry(entries[0] ?? Buffer.alloc(0));
-    this.checkLastConfig(parts, isConfig, notes);
+    checkLastConfig(parts, isConfig ? header.number : this.lastConfig, notes);
     if (codes.length !== entries.length) {
       const sentence = `There are ${codes.length} codes for ${entries.length} transactions.`;
       notes.find('CODE_WRONG', sentence, codes);
@@ -349,27 +296,12 @@ class ChainVerifier implements Verifier {
   }
 
   /** Applies the config of a block that was verified by the one before. */
-  private takeConfig({ header, entries }: BlockParts, notes: Notes): void {
-    try {
-      const { payload } = readEnvelope(entries[0] ?? Buffer.alloc(0));
-      const { header: heads, data } = readPayload(payload);
-      const { channel } = readChannelHeader(bytesField(heads ?? Buffer.alloc(0), 1));
-      const config = readConfig(channel, data);
-      const wanted = this.config === null ? null : this.config.sequence + 1n;
-      if (wanted !== null && config.sequence !== wanted) {
-        const sentence = `The config has the sequence ${config.sequence}; ${wanted} is due.`;
-        notes.find('CONFIG_WRONG', sentence, entries[0] ?? null, 0);
-      }
-      if (this.channel !== null && channel !== this.channel) {
-        const sentence = `The config is of channel ${channel}, not of ${this.channel}.`;
-        notes.find('CHANNEL_WRONG', sentence, entries[0] ?? null, 0);
-      }
-      this.channel ??= channel;
+  private takeConfig(parts: BlockParts, notes: Notes): void {
+    const config = nextConfig(parts, this.config, this.channel, notes);
+    if (config !== null) {
+      this.channel ??= config.channel;
       this.config = config;
-      this.lastConfig = header.number;
-    } catch (error) {
-      const sentence = `The config cannot be used: ${(error as Error).message}.`;
-      notes.find('CONFIG_WRONG', sentence, entries[0] ?? null, 0);
+      this.lastConfig = parts.header.number;
     }
   }
 }
@@ -387,50 +319,4 @@ interface Judged {
   readonly valid: readonly Valid[];
   /** All of it together; null when that of one transaction is not known. */
   readonly updates: Updates | null;
-}
-
-/** Slot 3, for the orderer, is of Fabric 1 and empty since. */
-const USED_SLOTS = [SIGNATURES, LAST_CONFIG, TRANSACTIONS_FILTER, COMMIT_HASH];
-const HASH_BYTES = 32;
-const CONFIG_TYPE = 1n;
-
-function hasHashes({ header }: BlockParts): boolean {
-  const previous = header.number === 0n ? 0 : HASH_BYTES;
-  return header.previousHash.length === previous && header.dataHash.length === HASH_BYTES;
-}
-
-function isConfigEntry(entry: Buffer): boolean {
-  try {
-    const { header } = readPayload(readEnvelope(entry).payload);
-    return readChannelHeader(bytesField(header ?? Buffer.alloc(0), 1)).type === CONFIG_TYPE;
-  } catch {
-    return false;
-  }
-}
-
-function checkData({ header, entries }: BlockParts, notes: Notes): void {
-  const hash = createHash('sha256');
-  for (const entry of entries) {
-    hash.update(entry);
-  }
-  const computed = hash.digest();
-  if (!computed.equals(header.dataHash)) {
-    const sentence = `The hash of the data is ${computed.toString('hex')}, not that of the header.`;
-    notes.find('DATA_HASH_WRONG', sentence, entries[0] ?? null);
-  }
-  const isAlone = entries.length === 1 && isConfigEntry(entries[0] ?? Buffer.alloc(0));
-  entries.forEach((entry, index) => {
-    if (!isAlone && !isWhole(entry)) {
-      const sentence = 'The entry is not one envelope and nothing else.';
-      notes.find('ENTRY_NOT_CANONICAL', sentence, entry, index);
-    }
-  });
-}
-
-function isWhole(entry: Buffer): boolean {
-  try {
-    return isWholeEnvelope(entry);
-  } catch {
-    return false;
-  }
 }

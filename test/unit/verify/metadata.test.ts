@@ -1,4 +1,4 @@
-/** The slot LAST_CONFIG is signed by nobody, so it has to repeat what orderers sign elsewhere. */
+/** The slots of a block's metadata, of which no header holds a hash. */
 import { readFileSync } from 'node:fs';
 import { common } from '@hyperledger/fabric-protos';
 import { describe, expect, test } from '@jest/globals';
@@ -6,17 +6,22 @@ import { createVerifier } from '../../../bridge/src/verify/verifier.ts';
 import { splitBlocks } from '../../support/block-file.ts';
 import type { Expected } from '../../vectors/expected.ts';
 
-/** The findings of a chain whose block `number` has this in the slot. */
-function findingsWith(folder: string, number: number, slot: Uint8Array): unknown[] {
+/** The findings of a chain whose block `number` has this in a slot. */
+function findingsWith(
+  folder: string,
+  number: number,
+  slot: Uint8Array,
+  at: number = common.BlockMetadataIndex.LAST_CONFIG,
+): [string, number][] {
   const verifier = createVerifier({ genesisHash: null, channel: null });
   const blocks = splitBlocks(readFileSync(`${folder}/blocks.bin`)).slice(0, number + 1);
   return blocks.flatMap((bytes, index) => {
-    const block = common.Block.deserializeBinary(bytes);
-    const slots = block.getMetadata()?.getMetadataList_asU8() ?? [];
-    slots[common.BlockMetadataIndex.LAST_CONFIG] = slot;
-    block.getMetadata()?.setMetadataList(slots);
-    const report = verifier.verify(index === number ? block.serializeBinary() : bytes);
-    return report.findings.map(({ code, block: at }) => [code, Number(at)]);
+    const decoded = common.Block.deserializeBinary(bytes);
+    const slots = decoded.getMetadata()?.getMetadataList_asU8() ?? [];
+    slots[at] = slot;
+    decoded.getMetadata()?.setMetadataList(slots);
+    const report = verifier.verify(index === number ? decoded.serializeBinary() : bytes);
+    return report.findings.map(({ code, block }): [string, number] => [code, Number(block)]);
   });
 }
 
@@ -44,5 +49,14 @@ describe.each(['raft', 'bft'])('in a channel of the %s profile', (profile) => {
     expect(findingsWith(folder, number, slotOf(named + 1))).toEqual([wrong]);
     const garbage = new Uint8Array([0xff, 0xff]);
     expect(findingsWith(folder, number, garbage)).toEqual([wrong]);
+  });
+
+  test.each([
+    ['signatures', common.BlockMetadataIndex.SIGNATURES],
+    ['the commit hash', common.BlockMetadataIndex.COMMIT_HASH],
+  ])('a slot for %s that cannot be read is found, and the chain goes on behind it', (_, at) => {
+    const found = findingsWith(folder, 5, new Uint8Array([0x0a, 0x7f, 1]), at);
+    expect(found[0]).toEqual(['BLOCK_UNREADABLE', 5]);
+    expect(found.every(([, block]) => block === 5)).toBe(true);
   });
 });

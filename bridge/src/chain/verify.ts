@@ -1,0 +1,189 @@
+/** Proves a chain from its first block to its end, in memory that does not grow with it. */
+import { ShuttleError } from '../errors.ts';
+import type { Doubt, DoubtCode, Verdict } from '../verify/findings.ts';
+import { type BlockReport, createVerifier } from '../verify/verifier.ts';
+import { type ChainFinding, Told } from './findings.ts';
+import { comparePeer, type PeerBlocks, type PeerComparison } from './peers.ts';
+import type { BlockSource, ProvenTip } from './source.ts';
+
+export interface ChainOptions {
+  /** Header hash of block 0, lower-case hex; null trusts the one that is there. */
+  readonly genesisHash: string | null;
+  /** Null takes the channel of the first block. */
+  readonly channel: string | null;
+  /** Number of a block that the chain has to reach; null takes its end as it is. */
+  readonly height: bigint | null;
+  /** Follows the state, so that read conflicts are proven; memory grows with the keys. */
+  readonly replay?: boolean;
+  readonly peers: readonly PeerBlocks[];
+  /** So many findings are told in full; all are counted. */
+  readonly toldMax: number;
+  readonly onProgress: (blocks: number, done: number, total: number) => void;
+}
+
+export interface ChainSummary {
+  /** Number of the first block that was there; null without any. */
+  readonly first: bigint | null;
+  /** The last block; null without any. */
+  readonly last: ProvenTip | null;
+  /** The last one before whatever is wrong: so far the chain is proven. */
+  readonly proven: ProvenTip | null;
+  /** Header hash of block 0; null when it was not there. */
+  readonly genesisHash: string | null;
+  readonly blocks: Readonly<Record<Verdict, number>>;
+  readonly transactions: number;
+  readonly findings: readonly ChainFinding[];
+  readonly findingCount: number;
+  readonly findingCounts: Told['counts'];
+  readonly doubts: Readonly<Partial<Record<DoubtCode, DoubtCount>>>;
+  readonly peers: readonly PeerComparison[];
+  /** False when the signal has ended it before. */
+  readonly isComplete: boolean;
+}
+
+export interface DoubtCount {
+  readonly count: number;
+  /** The first one. */
+  readonly example: Doubt;
+}
+
+/**
+ * Verifies every block of the source, then compares its end with peers.
+ *
+ * @throws ShuttleError what the source throws; a file that stops being an archive is a finding
+ */
+export async function verifyChain(
+  source: BlockSource,
+  options: ChainOptions,
+  signal: AbortSignal,
+): Promise<ChainSummary> {
+  const walk = new Walk(source, options);
+  try {
+    for await (const { bytes, done, total } of source.blocks(null, signal)) {
+      walk.take(bytes);
+      options.onProgress(walk.blockCount, done, total);
+      if (signal.aborted) {
+        break;
+      }
+    }
+  } catch (error) {
+    walk.fail(error);
+  }
+  if (!signal.aborted) {
+    walk.finish();
+  }
+  const { proven, told } = walk;
+  const peers: PeerComparison[] = [];
+  if (proven !== null && !signal.aborted) {
+    for (const peer of options.peers) {
+      peers.push(await comparePeer(source, proven, peer, signal));
+    }
+  }
+  for (const finding of peers.flatMap((each) => each.finding ?? [])) {
+    told.add(finding);
+  }
+  return walk.summary(peers, !signal.aborted);
+}
+
+class Walk {
+  readonly told: Told;
+  proven: ProvenTip | null = null;
+  private readonly source: BlockSource;
+  private readonly options: ChainOptions;
+  private readonly verifier;
+  private first: bigint | null = null;
+  private last: ProvenTip | null = null;
+  private genesisHash: string | null = null;
+  private readonly blocks: Record<Verdict, number> = { verified: 0, unverifiable: 0, failed: 0 };
+  private transactions = 0;
+  private readonly doubts: Partial<Record<DoubtCode, DoubtCount>> = {};
+
+  constructor(source: BlockSource, options: ChainOptions) {
+    const { genesisHash, channel, toldMax, replay = false } = options;
+    this.source = source;
+    this.options = options;
+    this.told = new Told(toldMax);
+    this.verifier = createVerifier({ genesisHash, channel, replay });
+  }
+
+  get blockCount(): number {
+    const { verified, unverifiable, failed } = this.blocks;
+    return verified + unverifiable + failed;
+  }
+
+  take(bytes: Uint8Array): void {
+    const report = this.verifier.verify(bytes);
+    this.blocks[report.verdict] += 1;
+    this.transactions += report.transactions;
+    for (const finding of report.findings) {
+      this.told.add(finding);
+    }
+    for (const doubt of report.doubts) {
+      const known = this.doubts[doubt.code];
+      this.doubts[doubt.code] = {
+        count: (known?.count ?? 0) + 1,
+        example: known?.example ?? doubt,
+      };
+    }
+    if (report.hash !== '') {
+      this.reach(report);
+    }
+  }
+
+  /** What a broken file means for the chain in it; other errors are thrown on. */
+  fail(error: unknown): void {
+    if (!(error instanceof ShuttleError) || error.code !== 'ARCHIVE_INVALID') {
+      throw error;
+    }
+    const block = this.last === null ? 0n : this.last.number + 1n;
+    const { message: sentence } = error;
+    this.told.add({ code: 'BLOCK_UNREADABLE', block, transaction: null, byte: null, sentence });
+  }
+
+  finish(): void {
+    const { height, genesisHash } = this.options;
+    const { first, last } = this;
+    const place = { transaction: null, byte: null };
+    const isPinned = this.source.isWhole || genesisHash !== null;
+    if (isPinned && first !== null && first > 0n) {
+      const sentence = `The ${this.source.name} begins with block ${first}.`;
+      this.told.add({ code: 'HEAD_MISSING', block: 0n, ...place, sentence });
+    }
+    const next = last === null ? 0n : last.number + 1n;
+    if (height !== null && next <= height) {
+      const end = last === null ? 'There is no block' : `The last block is ${last.number}`;
+      const sentence = `${end}, and the chain has to reach block ${height}.`;
+      this.told.add({ code: 'TAIL_MISSING', block: next, ...place, sentence });
+    }
+  }
+
+  summary(peers: readonly PeerComparison[], isComplete: boolean): ChainSummary {
+    const { first, last, proven, genesisHash, blocks, transactions, doubts } = this;
+    const { findings, count: findingCount, counts: findingCounts } = this.told;
+    return {
+      first,
+      last,
+      proven,
+      genesisHash,
+      blocks,
+      transactions,
+      findings,
+      findingCount,
+      findingCounts,
+      doubts,
+      peers,
+      isComplete,
+    };
+  }
+
+  private reach({ number, hash, commitHash }: BlockReport): void {
+    this.first ??= number;
+    this.last = { number, hash, commitHash };
+    if (number === 0n) {
+      this.genesisHash ??= hash;
+    }
+    if (this.blocks.failed === 0) {
+      this.proven = this.last;
+    }
+  }
+}
