@@ -119,6 +119,8 @@ describe('a channel that is published under keys', () => {
     expect(tailed.stdout).toContain(SECRET);
     const reconciled = await shuttle(keysOf('both'), 'reconcile', '--source', TOPIC, '--json');
     expect({ code: reconciled.code, stderr: reconciled.stderr }).toEqual({ code: 0, stderr: '' });
+    const verified = await shuttle(keysOf('both'), 'verify');
+    expect({ code: verified.code, stdout: verified.stdout }).toMatchObject({ code: 0 });
   });
 
   test('tells which key is missing to every command that needs it', async () => {
@@ -127,6 +129,7 @@ describe('a channel that is published under keys', () => {
       ['tail', 'blocks', '--from-beginning'],
       ['index', '--until-end', '--rebuild'],
       ['reconcile', '--source', TOPIC],
+      ['verify'],
     ]) {
       const { code, stderr } = await shuttle(keysOf('first'), ...args);
       expect({ args, code, stderr }).toEqual({

@@ -94,10 +94,12 @@ export function blockTopicSpecs(names: BlockTopics, blockBytesMax: number): read
       settings: { ...forEver, ...size },
       required: { partitions: 1, batchBytesMin, settings: forEver },
     },
+    // Records have the ledger's times: by the brokers' default of a week, what is published of an
+    // older history would be gone at once. Whoever wants less may say so on the topic.
     ...[names.transactions, names.events].map((name) => ({
       name,
       partitions: BROKER_DEFAULT,
-      settings: { 'cleanup.policy': 'delete', ...size },
+      settings: { ...forEver, ...size },
       required: { batchBytesMin },
     })),
     {

@@ -139,6 +139,14 @@ describe('a topic', () => {
     ]);
   });
 
+  it('of transactions or events keeps what an older history holds, unless it is told less', () => {
+    for (const name of ['t', 'e']) {
+      const topic = blockTopicSpecs(names, 1_000).find((spec) => spec.name === name);
+      expect(topic?.settings).toMatchObject(forEver);
+      expect(misfits(topic as never, facts({ 'retention.ms': '1000' }))).toEqual([]);
+    }
+  });
+
   it('of changes is compacted', () => {
     const changes = blockTopicSpecs(names, 1_000).find(({ name }) => name === 'c');
     expect(changes?.settings).toMatchObject({ 'cleanup.policy': 'compact' });
