@@ -213,7 +213,7 @@ class EvidenceCheck {
       if (judgement !== null && sets?.some(definesChaincode) === true) {
         count += 1;
         this.take(judgement, index, entry, notes);
-        this.definitions.apply(sets);
+        this.definitions.apply(sets, { number: parts.header.number, hash: '' });
       }
     });
     if (count === 0) {
