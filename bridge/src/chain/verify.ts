@@ -50,7 +50,8 @@ export interface DoubtCount {
 /**
  * Verifies every block of the source, then compares its end with peers.
  *
- * @throws ShuttleError what the source throws; a file that stops being an archive is a finding
+ * @throws ShuttleError what the source throws; what cannot be read or decrypted is a finding, and
+ * nothing behind it is read
  */
 export async function verifyChain(
   source: BlockSource,
@@ -84,6 +85,9 @@ export async function verifyChain(
   }
   return walk.summary(peers, !signal.aborted);
 }
+
+/** A file that stops being an archive; a record that is not the one that was encrypted there. */
+const BROKEN_SOURCE: readonly string[] = ['ARCHIVE_INVALID', 'DECRYPTION_FAILED'];
 
 class Walk {
   readonly told: Told;
@@ -130,9 +134,9 @@ class Walk {
     }
   }
 
-  /** What a broken file means for the chain in it; other errors are thrown on. */
+  /** What is wrong with the source is wrong with its next block; other errors are thrown on. */
   fail(error: unknown): void {
-    if (!(error instanceof ShuttleError) || error.code !== 'ARCHIVE_INVALID') {
+    if (!(error instanceof ShuttleError) || !BROKEN_SOURCE.includes(error.code)) {
       throw error;
     }
     const block = this.last === null ? 0n : this.last.number + 1n;

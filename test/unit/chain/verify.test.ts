@@ -118,6 +118,21 @@ describe('a chain', () => {
     expect(cut.findings[0]?.sentence).toContain('7 bytes short');
   });
 
+  test('with a record that cannot be decrypted is wrong there, and is not read on', async () => {
+    const message = 'The record is not the one that was encrypted here.';
+    const broken = (code: 'DECRYPTION_FAILED' | 'KEY_UNKNOWN'): BlockSource => ({
+      ...memorySource(chain),
+      async *blocks(from, signal) {
+        yield* memorySource(chain.slice(0, 2)).blocks(from, signal);
+        throw new ShuttleError(code, message);
+      },
+    });
+    const moved = await run(broken('DECRYPTION_FAILED'));
+    expect(codes(moved)).toEqual(['BLOCK_UNREADABLE 2']);
+    expect(moved).toMatchObject({ proven: { number: 1n }, findings: [{ sentence: message }] });
+    await expect(run(broken('KEY_UNKNOWN'))).rejects.toMatchObject({ code: 'KEY_UNKNOWN' });
+  });
+
   test('that is stopped says so, and not that its tail is missing', async () => {
     const stopped = await run(memorySource(chain), { height: 4n }, AbortSignal.abort());
     expect(stopped).toMatchObject({ isComplete: false, findingCount: 0 });

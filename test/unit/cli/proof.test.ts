@@ -104,6 +104,11 @@ describe('verify --proof', () => {
     });
   });
 
+  test('is of no chain, and takes no option of one', async () => {
+    const refused = await shuttle(['verify', '--proof', 'key.proof', '--file', 'all.blocks']);
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('--proof') });
+  });
+
   test('of a file that is not there is an error', async () => {
     expect(await shuttle(['verify', '--proof', 'none.proof'])).toMatchObject({
       code: 2,

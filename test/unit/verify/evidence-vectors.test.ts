@@ -93,9 +93,11 @@ describe.each([
     const evidence = evidenceOf(last?.txId ?? '') as Evidence;
     const { configs } = evidence;
     expect(configs.length).toBe(3);
+    for (const cut of [configs.slice(0, 1), configs.slice(0, 2)]) {
+      const { findings } = check({ ...evidence, configs: cut });
+      expect(findings.map(({ code }) => code)).toContain('LAST_CONFIG_WRONG');
+    }
     for (const wrong of [
-      configs.slice(0, 1),
-      configs.slice(0, 2),
       [configs[0], configs[2]],
       [configs[0], configs[2], configs[1]],
       [...configs, configs[2]],

@@ -138,6 +138,17 @@ function unsignedBytes(block: Uint8Array, own: readonly number[]): ReadonlySet<n
   return found;
 }
 
+/** Header, metadata and what stands around the transactions: little beside them. */
+function frameOf(block: Uint8Array): number[] {
+  const { entries } = readBlock(block);
+  const within = (at: number): boolean =>
+    entries.some(({ byteOffset, length }) => {
+      const start = byteOffset - block.byteOffset;
+      return at >= start + 4 && at < start + length;
+    });
+  return [...block.keys()].filter((at) => !within(at));
+}
+
 describe('evidence that was altered', () => {
   test('anywhere in its blocks is found, but for what nobody signs, which changes nothing', () => {
     const parts = [
@@ -151,8 +162,9 @@ describe('evidence that was altered', () => {
     ];
     for (const { of, block = new Uint8Array(), own } of parts) {
       const unsigned = unsignedBytes(block, own);
+      const place = fc.oneof(fc.nat(block.length - 1), fc.constantFrom(...frameOf(block)));
       fc.assert(
-        fc.property(fc.nat(block.length - 1), fc.integer({ min: 1, max: 255 }), (at, mask) => {
+        fc.property(place, fc.integer({ min: 1, max: 255 }), (at, mask) => {
           const bytes = Uint8Array.from(block);
           bytes[at] = (bytes[at] ?? 0) ^ mask;
           const report = check(of(bytes));
@@ -161,7 +173,7 @@ describe('evidence that was altered', () => {
             expect(report.proven).toEqual(honest.proven);
           }
         }),
-        { numRuns: 30 },
+        { numRuns: 40 },
       );
     }
   });
@@ -222,6 +234,16 @@ describe('evidence that was altered', () => {
   test('to be of a transaction without effect is found', () => {
     const block = recoded(evidence.block, 0, 11, Buffer.alloc(32));
     expect(codes(check({ block }))).toContain('TRANSACTION_INVALID');
+  });
+
+  test('to have another number of codes is found, also where no code matters', () => {
+    const genesis = chain[0] ?? new Uint8Array();
+    const slot = readBlock(genesis).metadata[2];
+    const at = (slot?.byteOffset ?? 0) - genesis.byteOffset - 1;
+    expect(genesis[at]).toBe(1);
+    const longer = Uint8Array.from(genesis);
+    longer[at] = 3;
+    expect(codes(check({ configs: [longer] }))).toContain('CODE_WRONG');
   });
 
   test('with a pin of another chain is found', () => {

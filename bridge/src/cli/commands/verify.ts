@@ -20,7 +20,12 @@ const BAR = 'verify  {bar} {percentage}%  {shown} blocks  {rate}/s';
 export function verifyCommand(cli: Cli): Command {
   const command = new Command('verify')
     .description('prove the chain on the blocks topic, in a file or of a peer, offline')
-    .option('--proof <file>', 'check evidence of `shuttle proof` instead of a chain')
+    .addOption(
+      new Option(
+        '--proof <file>',
+        'check evidence of `shuttle proof` instead of a chain',
+      ).conflicts(['file', 'height', 'peer', 'replay', 'maxFindings']),
+    )
     .option('--out <file>', 'with --proof, write the document there')
     .option('--force', 'replace a file that is there')
     .option('--file <archive>', 'blocks that `shuttle export` has written')
