@@ -166,6 +166,7 @@ class AssembledShuttle implements Shuttle {
         channel,
         chaincode,
         prefix,
+        prove: this.settings.publish.verify,
         ...protection,
         transactionBytesMax: PUBLISH_TRANSACTION_BYTES_MAX,
         transactionRecordsMax: PUBLISH_TRANSACTION_RECORDS_MAX,

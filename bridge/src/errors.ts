@@ -277,6 +277,13 @@ export const ERRORS = {
     1,
     '`shuttle verify` tells everything that is wrong, and where.',
   ),
+  EVIDENCE_LACKING: kind(
+    'Evidence of the transaction would not hold by itself.',
+    'none',
+    'never',
+    1,
+    'A key with an endorsement policy of its own needs the whole chain: `shuttle export`.',
+  ),
   BLOCK_MISSING: kind(
     'There is no such block.',
     'none',

@@ -153,6 +153,10 @@ export interface BlockPosition {
   readonly number: bigint;
   /** Header hash, lower-case hex. */
   readonly hash: string;
+  /** Lower-case hex; left out where the block has none. */
+  readonly commitHash?: string;
+  /** What the publisher wrote for who goes on behind it, if it has proven the block. */
+  readonly checkpoint?: string;
 }
 
 export type BlockTail =

@@ -36,6 +36,11 @@ export const TRANSACTION_COUNT_HEADER = 'shuttle_transaction_count';
 export const CHANGE_COUNT_HEADER = 'shuttle_change_count';
 export const EVENT_COUNT_HEADER = 'shuttle_event_count';
 
+/** On blocks: `verified`, or `unverifiable` when the blocks alone do not prove all of it. */
+export const VERDICT_HEADER = 'shuttle_verdict';
+/** On blocks: what a verifier needs to go on behind it. */
+export const CHECKPOINT_HEADER = 'shuttle_checkpoint';
+
 /** On blocks, when the bridge attests them: its signature, and which key it is by. */
 export const ATTESTATION_HEADER = 'shuttle_attestation';
 export const ATTESTATION_KEY_HEADER = 'shuttle_attestation_key';

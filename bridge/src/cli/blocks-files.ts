@@ -7,11 +7,11 @@ import type { BlockSource } from '../chain/source.ts';
 import { ShuttleError } from '../errors.ts';
 import type { Io, Output } from './io.ts';
 
-/** An archive as a source; `from` is looked for from its start. */
-export function createFileSource(path: string): BlockSource {
+/** An archive as a source; `from` is looked for from its start. `name` is for reports. */
+export function createFileSource(path: string, name = path): BlockSource {
   return {
     kind: 'file',
-    name: `file ${path}`,
+    name: `file ${name}`,
     isWhole: false,
     async *blocks(from, signal) {
       const total = (await sizeOf(path)) ?? 0;

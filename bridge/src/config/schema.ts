@@ -303,6 +303,10 @@ const publish = z.strictObject({
     .describe(
       'Blocks go to `<prefix>.<channel>.blocks`, and likewise transactions, changes, events.',
     ),
+  verify: z
+    .boolean()
+    .default(true)
+    .describe('Prove signatures, policies and codes of each block before it is published.'),
   encryption: encryption.prefault({}).describe('Encryption of the published values.'),
   attestation: attestation.prefault({}).describe("The bridge's own signature of blocks."),
 });

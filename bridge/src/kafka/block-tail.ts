@@ -1,5 +1,10 @@
 /** Finds the first and the last committed record of the blocks topic. */
-import { BLOCK_HASH_HEADER, BLOCK_NUMBER_HEADER } from '../block/topics.ts';
+import {
+  BLOCK_HASH_HEADER,
+  BLOCK_NUMBER_HEADER,
+  CHECKPOINT_HEADER,
+  COMMIT_HASH_HEADER,
+} from '../block/topics.ts';
 import { ShuttleError } from '../errors.ts';
 import type { BlockPosition, BlockTail } from '../ports.ts';
 import type { SourceRecord } from '../values.ts';
@@ -24,7 +29,14 @@ function positionOf(topic: string, record: SourceRecord): BlockPosition {
       { at: { topic, partition: 0, offset: record.offset } },
     );
   }
-  return { number: BigInt(number), hash };
+  const commitHash = header(record, COMMIT_HASH_HEADER);
+  const checkpoint = header(record, CHECKPOINT_HEADER);
+  return {
+    number: BigInt(number),
+    hash,
+    ...(commitHash === undefined ? {} : { commitHash }),
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+  };
 }
 
 /**

@@ -11,6 +11,7 @@ import { Outage, type Side, type Waiter } from '../outage.ts';
 import { tryUntilAnswered } from '../patience.ts';
 import type { BlockSink, BlockTail, Clock, Ledger, Log, Meter } from '../ports.ts';
 import type { LedgerIdentity } from '../values.ts';
+import { openProving, type ProveBlock } from './proving.ts';
 import { BlockQueue, type PreparedBlock } from './queue.ts';
 import { type ReaderOptions, readBlocks } from './reader.ts';
 import { orAborted, withPatience } from './waiting.ts';
@@ -39,6 +40,8 @@ export interface PublishOptions {
   readonly outputs?: readonly Output[];
   /** Vouches for each block in its headers; left out, nobody does. */
   readonly attest?: Attest;
+  /** Proves each block before it is published: signatures, policies, codes. Default false. */
+  readonly prove?: boolean;
   /** Encrypts the values; left out, they stay readable. */
   readonly encrypt?: EncryptRecord;
   /** With untilEnd: give up when nothing has moved for this long; without it, wait. */
@@ -149,7 +152,7 @@ class Publisher {
       ...(encrypt === undefined ? {} : { encrypt }),
       ...(attest === undefined ? {} : { attest: attesting(attest, channel, genesisHash) }),
     };
-    const reader: ReaderOptions = { records, genesisHash, end };
+    const reader = { records, genesisHash, end };
     while (!this.signal.aborted && !(await this.session(identity, reader))) {
       this.sinkAttempt += 1;
       await this.backOff(this.sinkAttempt);
@@ -157,14 +160,18 @@ class Publisher {
   }
 
   /** One sink's life. True when all is published, false when a new sink has to go on. */
-  private async session(identity: LedgerIdentity, reader: ReaderOptions): Promise<boolean> {
+  private async session(
+    identity: LedgerIdentity,
+    reader: Omit<ReaderOptions, 'prove'>,
+  ): Promise<boolean> {
     const sink = this.deps.openSink();
     try {
       const tail = await this.kafka(orAborted(sink.open(), this.signal));
       const tip = checkTail(tail, identity);
       this.waiter.answered('kafka');
       this.settle(tip?.number ?? null);
-      await this.pump(sink, tip, reader);
+      const prove = await this.openProving(tail, reader);
+      await this.pump(sink, tip, { ...reader, prove });
       return true;
     } catch (error) {
       if (error instanceof SinkFailure && !this.signal.aborted) {
@@ -175,6 +182,20 @@ class Publisher {
     } finally {
       await this.close(sink);
     }
+  }
+
+  private async openProving(
+    tail: BlockTail,
+    { genesisHash }: Pick<ReaderOptions, 'genesisHash'>,
+  ): Promise<ProveBlock | null> {
+    const { channel, prove } = this.options;
+    const { ledger, log } = this.deps;
+    const last = tail.kind === 'resume' ? tail.last : null;
+    return prove === true
+      ? await this.persist('fabric', () =>
+          openProving(ledger, { genesisHash, channel }, last, log, this.signal),
+        )
+      : null;
   }
 
   /** Blocks are read and decoded ahead while one Kafka transaction is in flight. */

@@ -6,6 +6,7 @@ import { ShuttleError, toShuttleError } from '../errors.ts';
 import { backOffMs, PEER_BEHIND_POLL_MS } from '../limits.ts';
 import type { Outage, Waiter } from '../outage.ts';
 import type { Clock, Ledger, Log } from '../ports.ts';
+import type { ProveBlock } from './proving.ts';
 import type { BlockQueue, PreparedBlock } from './queue.ts';
 import { orAborted } from './waiting.ts';
 
@@ -19,6 +20,8 @@ export interface ReaderDeps {
 export interface ReaderOptions {
   readonly records: RecordOptions;
   readonly genesisHash: string;
+  /** Proves each block; null publishes what has the right hashes. */
+  readonly prove: ProveBlock | null;
   /** Number of blocks to stop behind; null follows the chain. */
   readonly end: bigint | null;
 }
@@ -165,8 +168,15 @@ class BlockReader {
         at: { block_hash: block.hash, genesis_hash: genesisHash },
       });
     }
-    const prepared = blockRecords(block, this.options.records);
+    const prepared = blockRecords(block, this.recordOptions(bytes));
     this.tip = { number, hash: block.hash, from: 'stream' };
     return { number, hash: block.hash, ...prepared };
+  }
+
+  /** The proof's headers stand before those by which the bridge vouches for the block. */
+  private recordOptions(bytes: Uint8Array): RecordOptions {
+    const { prove, records } = this.options;
+    const headers = prove?.(bytes) ?? [];
+    return { ...records, attest: (block) => [...headers, ...(records.attest?.(block) ?? [])] };
   }
 }

@@ -3,6 +3,7 @@
  * it. Source: Fabric's core/chaincode/lifecycle (the state of the namespace `_lifecycle`).
  */
 import { common } from '@hyperledger/fabric-protos';
+import type { BlockRef } from './checkpoint.ts';
 import { applicationPolicy, type ChannelConfig } from './config.ts';
 import { Unprovable } from './findings.ts';
 import type { Policy } from './policy.ts';
@@ -22,7 +23,17 @@ interface Definition {
   info: Buffer | null;
   /** common.CollectionConfigPackage. */
   collections: Buffer | null;
+  /** Which blocks have told them last. */
+  infoBlock: BlockRef | null;
+  collectionsBlock: BlockRef | null;
 }
+
+const UNDEFINED: Definition = {
+  info: null,
+  collections: null,
+  infoBlock: null,
+  collectionsBlock: null,
+};
 
 /** So many chaincodes may be defined on a channel, as far as this goes. */
 const DEFINITIONS_MAX = 10_000;
@@ -49,15 +60,13 @@ export class Definitions {
   private readonly compiled = new Map<string, Policy | null>();
   private config: ChannelConfig | null = null;
 
-  /** Takes what a valid transaction has written, when its block is done. */
-  apply(sets: readonly AccessSet[]): void {
+  /** Takes what a valid transaction of a block has written, when the block is done. */
+  apply(sets: readonly AccessSet[], block: BlockRef): void {
     for (const { namespace, collection, writes } of sets) {
       if (namespace === LIFECYCLE && collection === '') {
         for (const { key, value } of writes) {
-          this.write(
-            key.toString('utf8'),
-            value === null ? null : Buffer.from(bytesField(value, STATE_BYTES)),
-          );
+          const told = value === null ? null : Buffer.from(bytesField(value, STATE_BYTES));
+          this.write(key.toString('utf8'), told, block);
         }
       }
     }
@@ -106,6 +115,19 @@ export class Definitions {
     return applicationPolicy(config, own === null || own.length === 0 ? parameter : own);
   }
 
+  /** The blocks that have told what holds, in their order. */
+  get blocks(): readonly BlockRef[] {
+    const found = new Map<bigint, BlockRef>();
+    for (const { infoBlock, collectionsBlock } of this.byName.values()) {
+      for (const block of [infoBlock, collectionsBlock]) {
+        if (block !== null) {
+          found.set(block.number, block);
+        }
+      }
+    }
+    return [...found.values()].sort((a, b) => (a.number < b.number ? -1 : 1));
+  }
+
   copy(): Definitions {
     const copy = new Definitions();
     for (const [name, definition] of this.byName) {
@@ -114,16 +136,18 @@ export class Definitions {
     return copy;
   }
 
-  private write(key: string, value: Buffer | null): void {
+  private write(key: string, value: Buffer | null, block: BlockRef): void {
     const [, name = '', field] = FIELD.exec(key) ?? [];
     if (name === '' || (!this.byName.has(name) && this.byName.size >= DEFINITIONS_MAX)) {
       return;
     }
-    const definition = this.byName.get(name) ?? { info: null, collections: null };
+    const definition = this.byName.get(name) ?? { ...UNDEFINED };
     if (field === 'ValidationInfo') {
       definition.info = value;
+      definition.infoBlock = block;
     } else {
       definition.collections = value;
+      definition.collectionsBlock = block;
     }
     this.byName.set(name, definition);
     this.compiled.clear();

@@ -2,15 +2,10 @@
 import { type BlockParts, readBlock, TRANSACTIONS_FILTER } from './block-bytes.ts';
 import { isConfigEntry } from './block-checks.ts';
 import { definedFields } from './definitions.ts';
-import {
-  readAction,
-  readChannelHeader,
-  readEnvelope,
-  readPayload,
-  readSimulation,
-} from './envelope.ts';
+import { setsIn } from './entry-sets.ts';
+import { readChannelHeader, readEnvelope, readPayload } from './envelope.ts';
 import { DATA_HASH_BYTES, type Evidence } from './evidence-file.ts';
-import { type AccessSet, readAccessSets } from './rwset.ts';
+import type { AccessSet } from './rwset.ts';
 import { CODES } from './transaction.ts';
 import { bytesField } from './wire.ts';
 
@@ -182,15 +177,5 @@ function txIdOf(entry: Uint8Array): string | null {
     return readChannelHeader(bytesField(header ?? Buffer.alloc(0), 1)).txId;
   } catch {
     return null;
-  }
-}
-
-/** Nothing for what is no endorsed transaction. */
-function setsIn(entry: Uint8Array): readonly AccessSet[] {
-  try {
-    const action = readAction(readPayload(readEnvelope(entry).payload).data);
-    return action === null ? [] : readAccessSets(readSimulation(action.responsePayload).results);
-  } catch {
-    return [];
   }
 }

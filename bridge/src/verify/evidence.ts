@@ -139,8 +139,7 @@ class EvidenceCheck {
     if (!hasHashes(parts)) {
       throw new Error('a header has hashes of a wrong length');
     }
-    const notes = this.note(parts.header.number, bytes);
-    return { role, parts: parts, notes };
+    return { role, parts, notes: this.note(parts.header.number, bytes) };
   }
 
   /** The chain of headers: number and data hash, each with the hash of the one before. */
@@ -169,6 +168,7 @@ class EvidenceCheck {
     if (number === 0n) {
       this.checkGenesis(hash, notes);
     }
+    checkCodeCount(parts, notes);
     checkBytes(parts, notes);
     checkData(parts, notes);
     checkSigners(parts, this.config, notes);
@@ -213,7 +213,7 @@ class EvidenceCheck {
       if (judgement !== null && sets?.some(definesChaincode) === true) {
         count += 1;
         this.take(judgement, index, entry, notes);
-        this.definitions.apply(sets);
+        this.definitions.apply(sets, { number: parts.header.number, hash: '' });
       }
     });
     if (count === 0) {
@@ -245,8 +245,8 @@ class EvidenceCheck {
     const { header, entries, metadata } = parts;
     const codes = metadata[TRANSACTIONS_FILTER] ?? Buffer.alloc(0);
     const entry = entries[index];
-    if (entry === undefined || codes.length !== entries.length) {
-      const sentence = `The block has ${entries.length} transactions and ${codes.length} codes.`;
+    if (entry === undefined) {
+      const sentence = `The block has ${entries.length} transactions; ${index} is none of them.`;
       notes.find('EVIDENCE_UNREADABLE', sentence, codes, index);
       return null;
     }
@@ -322,6 +322,15 @@ function checkPlaces(
   const numbers = [...configs, ...definitions].map(numberOf);
   if (!isAscending || new Set(numbers).size < numbers.length) {
     throw new Error('they are not in the order of the chain');
+  }
+}
+
+/** Codes are signed by nobody, but there is one for each transaction. */
+function checkCodeCount({ entries, metadata }: BlockParts, notes: Notes): void {
+  const codes = metadata[TRANSACTIONS_FILTER] ?? Buffer.alloc(0);
+  if (codes.length !== entries.length) {
+    const sentence = `There are ${codes.length} codes for ${entries.length} transactions.`;
+    notes.find('CODE_WRONG', sentence, codes);
   }
 }
 

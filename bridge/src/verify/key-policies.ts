@@ -12,6 +12,8 @@ export class KeyPolicies {
   /** Namespaces that have more of them than are remembered. */
   private readonly lost = new Set<string>();
   private readonly most: number;
+  /** There may be any, set by blocks that were not seen. */
+  private isUnknown = false;
 
   constructor(most = KEY_POLICIES_MAX) {
     this.most = most;
@@ -19,7 +21,7 @@ export class KeyPolicies {
 
   /** Whether no key has one, as far as the blocks so far tell. */
   get isEmpty(): boolean {
-    return this.byKey.size === 0 && this.lost.size === 0;
+    return this.byKey.size === 0 && this.lost.size === 0 && !this.isUnknown;
   }
 
   /** Takes what a valid transaction has written, when its block is done. */
@@ -41,6 +43,10 @@ export class KeyPolicies {
     if (this.isEmpty) {
       return null;
     }
+    if (this.isUnknown) {
+      const sentence = 'Keys may have endorsement policies of their own, set in earlier blocks.';
+      throw new Unprovable('KEY_POLICY_UNKNOWN', sentence);
+    }
     if (this.lost.has(namespace)) {
       const sentence = `More than ${this.most} keys have endorsement policies of their own.`;
       throw new Unprovable('KEY_POLICY_UNKNOWN', sentence);
@@ -51,8 +57,14 @@ export class KeyPolicies {
       : signaturePolicy(members, common.SignaturePolicyEnvelope.deserializeBinary(bytes));
   }
 
+  /** Whatever was set before is not known. */
+  forget(): void {
+    this.isUnknown = true;
+  }
+
   copy(): KeyPolicies {
     const copy = new KeyPolicies(this.most);
+    copy.isUnknown = this.isUnknown;
     for (const [name, policy] of this.byKey) {
       copy.byKey.set(name, policy);
     }

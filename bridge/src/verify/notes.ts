@@ -44,6 +44,10 @@ export class Notes {
     this.findings.push({ code, block: this.block, transaction, byte, sentence });
   }
 
+  get hasFindings(): boolean {
+    return this.findings.length > 0;
+  }
+
   findAt(code: FindingCode, sentence: string, byte: number): void {
     this.findings.push({ code, block: this.block, transaction: null, byte, sentence });
   }

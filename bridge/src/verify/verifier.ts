@@ -15,11 +15,14 @@ import {
   isConfigEntry,
   nextConfig,
 } from './block-checks.ts';
+import type { BlockRef, Checkpoint } from './checkpoint.ts';
 import { checkCode } from './codes.ts';
 import type { ChannelConfig } from './config.ts';
 import { Definitions } from './definitions.ts';
+import { validSets } from './entry-sets.ts';
 import { KeyPolicies } from './key-policies.ts';
 import { type BlockReport, Notes } from './notes.ts';
+
 import { type AccessSet, Updates, versionBytes } from './rwset.ts';
 import { StateVersions } from './state.ts';
 import { CODES, type Context, type Judgement, judgeEntry } from './transaction.ts';
@@ -42,12 +45,30 @@ export interface VerifierOptions {
 export interface Verifier {
   /** Verifies the next block by its exact bytes. Never throws. */
   verify(bytes: Uint8Array): BlockReport;
+  /** Where it stands; null before a config is known, and on a chain without its beginning. */
+  checkpoint(): Checkpoint | null;
   /** Another verifier at the same place, on its own from then on: to try what may come next. */
   fork(): Verifier;
 }
 
 export function createVerifier(options: VerifierOptions): Verifier {
   return new ChainVerifier(options);
+}
+
+/**
+ * Goes on where another verifier stood. What it proves rests on the checkpoint.
+ *
+ * @param blocks - the exact bytes of the config's block and of those with definitions
+ * @throws Error when they are not the blocks that the checkpoint names
+ */
+export function resumeVerifier(
+  options: VerifierOptions,
+  checkpoint: Checkpoint,
+  blocks: readonly Uint8Array[],
+): Verifier {
+  const verifier = new ChainVerifier(options);
+  verifier.resume(checkpoint, blocks);
+  return verifier;
 }
 
 /** What the block before has left. */
@@ -65,7 +86,8 @@ class ChainVerifier implements Verifier {
   private start: bigint | null = null;
   private tip: Tip | null = null;
   private config: ChannelConfig | null = null;
-  private lastConfig: bigint | null = null;
+  /** The block that holds the config. */
+  private lastConfig: BlockRef | null = null;
   private definitions = new Definitions();
   private keyPolicies = new KeyPolicies();
   /** Null unless it is followed from the first block on. */
@@ -87,8 +109,8 @@ class ChainVerifier implements Verifier {
       notes.find('BLOCK_UNREADABLE', 'The bytes are no block.', null);
       return notes.report({ hash: '', commitHash: null, transactions: 0 });
     }
-    notes.block = parts.header.number;
     const { header, entries } = parts;
+    notes.block = header.number;
     if (!hasHashes(parts)) {
       notes.find('BLOCK_UNREADABLE', 'The header has hashes of a wrong length.', null);
       return notes.report({ hash: '', commitHash: null, transactions: entries.length });
@@ -106,6 +128,42 @@ class ChainVerifier implements Verifier {
       commitHash: commitHash?.toString('hex') ?? null,
       transactions: entries.length,
     });
+  }
+
+  checkpoint(): Checkpoint | null {
+    const { tip, start, lastConfig, definitions, keyPolicies } = this;
+    if (tip === null || lastConfig === null || start !== 0n) {
+      return null;
+    }
+    return {
+      tip: { number: tip.number, hash: tip.hash },
+      commitHash: tip.commitHash?.toString('hex') ?? null,
+      config: lastConfig,
+      definitions: definitions.blocks,
+      hasKeyPolicies: !keyPolicies.isEmpty,
+    };
+  }
+
+  /** Takes the place of a checkpoint, once the blocks are the ones that it names. */
+  resume({ tip, commitHash, ...rest }: Checkpoint, blocks: readonly Uint8Array[]): void {
+    const named = new Map(blocks.map(readBlock).map((parts) => [parts.header.number, parts]));
+    const config = provenParts(named, rest.config);
+    this.takeConfig(config, new Notes(rest.config.number, config.bytes));
+    if (this.config === null) {
+      throw new Error(`block ${rest.config.number} holds no config`);
+    }
+    for (const block of rest.definitions) {
+      for (const sets of validSets(provenParts(named, block))) {
+        this.definitions.apply(sets, block);
+      }
+    }
+    if (rest.hasKeyPolicies) {
+      this.keyPolicies.forget();
+    }
+    this.state = null;
+    this.start = 0n;
+    const stated = commitHash === null ? null : Buffer.from(commitHash, 'hex');
+    this.tip = { ...tip, commitHash: stated };
   }
 
   fork(): Verifier {
@@ -162,7 +220,7 @@ class ChainVerifier implements Verifier {
       return;
     }
     const isConfig = entries.length === 1 && isConfigEntry(entries[0] ?? Buffer.alloc(0));
-    checkLastConfig(parts, isConfig ? header.number : this.lastConfig, notes);
+    checkLastConfig(parts, isConfig ? header.number : (this.lastConfig?.number ?? null), notes);
     if (codes.length !== entries.length) {
       const sentence = `There are ${codes.length} codes for ${entries.length} transactions.`;
       notes.find('CODE_WRONG', sentence, codes);
@@ -178,7 +236,7 @@ class ChainVerifier implements Verifier {
       this.state = null;
     }
     for (const { sets, index } of valid) {
-      this.definitions.apply(sets);
+      this.definitions.apply(sets, { number: header.number, hash: headerHash(header) });
       this.keyPolicies.apply(sets);
       this.state?.apply(sets, header.number, index);
     }
@@ -301,7 +359,7 @@ class ChainVerifier implements Verifier {
     if (config !== null) {
       this.channel ??= config.channel;
       this.config = config;
-      this.lastConfig = parts.header.number;
+      this.lastConfig = { number: parts.header.number, hash: headerHash(parts.header) };
     }
   }
 }
@@ -319,4 +377,21 @@ interface Judged {
   readonly valid: readonly Valid[];
   /** All of it together; null when that of one transaction is not known. */
   readonly updates: Updates | null;
+}
+
+/** The block of that number, if it is the one that is meant and its data are its own. */
+function provenParts(
+  named: ReadonlyMap<bigint, BlockParts>,
+  { number, hash }: BlockRef,
+): BlockParts {
+  const parts = named.get(number);
+  const notes = new Notes(number, parts?.bytes ?? new Uint8Array());
+  if (parts === undefined || headerHash(parts.header) !== hash) {
+    throw new Error(`block ${number} is not the one that was proven`);
+  }
+  checkData(parts, notes);
+  if (notes.hasFindings) {
+    throw new Error(`block ${number} does not have the data that were proven`);
+  }
+  return parts;
 }

@@ -91,16 +91,16 @@ async function collect(session: Session, wanted: Wanted, trust: Trust): Promise<
 
 async function sourceOf({ io, options, shuttle }: Session): Promise<BlockSource> {
   return typeof options.file === 'string'
-    ? createFileSource(resolve(io.cwd, options.file))
+    ? createFileSource(resolve(io.cwd, options.file), options.file)
     : await shuttle().blockSource(options.source as 'topic' | 'peer');
 }
 
-/** What does not hold here would hold nowhere. @throws ShuttleError CHAIN_BROKEN */
+/** What does not hold here would hold nowhere. @throws ShuttleError EVIDENCE_LACKING */
 function requireProof({ verdict, proven, findings, doubts }: EvidenceReport): ProvenTransaction {
   if (verdict !== 'verified' || proven === null) {
     const { code, sentence, block } = findings[0] ?? doubts[0] ?? NOTHING;
-    const message = `It cannot be proven, ${code}: ${sentence}`;
-    throw new ShuttleError('CHAIN_BROKEN', message, { at: { block_number: block } });
+    const message = `What evidence holds does not prove it, ${code}: ${sentence}`;
+    throw new ShuttleError('EVIDENCE_LACKING', message, { at: { block_number: block } });
   }
   return proven;
 }

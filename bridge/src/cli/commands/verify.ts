@@ -96,7 +96,7 @@ function createBar({ io, json }: Session): Bar | null {
 
 async function sourceOf({ io, options, shuttle }: Session): Promise<BlockSource> {
   return typeof options.file === 'string'
-    ? createFileSource(resolve(io.cwd, options.file))
+    ? createFileSource(resolve(io.cwd, options.file), options.file)
     : await shuttle().blockSource(options.source as 'topic' | 'peer');
 }
 
