@@ -8,16 +8,20 @@ import { fabricConnection } from './config/connections.ts';
 import { peerAddress } from './config/other-peer.ts';
 import type { Settings } from './config/schema.ts';
 import { createBlocksTopic } from './kafka/blocks-topic.ts';
+import { createReader } from './kafka/reader.ts';
 
 /** The blocks topic, or the peer of one's own organisation. */
 export async function openBlockSource(
   connections: Connections,
   settings: Settings,
   from: 'topic' | 'peer',
+  headersOnly = false,
 ): Promise<BlockSource> {
   if (from === 'topic') {
     const { blocks } = topicNames(settings.publish.prefix, settings.fabric.channel);
-    return createBlocksTopic(createPublishedReader(connections.kafka(), settings), blocks);
+    const kafka = connections.kafka();
+    const reader = headersOnly ? createReader(kafka) : createPublishedReader(kafka, settings);
+    return createBlocksTopic(reader, blocks);
   }
   const { endpoint } = fabricConnection(settings);
   return createPeerSource(await connections.ledger(), endpoint);

@@ -284,8 +284,8 @@ class AssembledShuttle implements Shuttle {
     };
   }
 
-  blockSource(from: 'topic' | 'peer'): ReturnType<Shuttle['blockSource']> {
-    return openBlockSource(this.connections, this.settings, from);
+  blockSource(from: 'topic' | 'peer', headersOnly?: boolean): ReturnType<Shuttle['blockSource']> {
+    return openBlockSource(this.connections, this.settings, from, headersOnly);
   }
 
   otherPeer(text: string, cwd: string): ReturnType<Shuttle['otherPeer']> {

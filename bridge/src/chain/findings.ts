@@ -6,6 +6,7 @@ export const CHAIN_FINDINGS = {
   HEAD_MISSING: 'The chain does not begin with its first block.',
   TAIL_MISSING: 'The chain ends before the height that it has to reach.',
   PEER_DIFFERS: 'A peer has committed something else.',
+  ATTESTATION_WRONG: 'A key has not signed what its attestation says.',
 } as const;
 
 export type ChainFindingCode = keyof typeof CHAIN_FINDINGS;

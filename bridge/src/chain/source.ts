@@ -1,5 +1,6 @@
 /** Where the blocks of a chain are read from: the blocks topic, a peer, or an archive. */
 import type { Ledger } from '../ports.ts';
+import type { RecordHeader } from '../values.ts';
 
 export interface SourcedBlock {
   /** As they are there; whether they are a block is for the reader to find out. */
@@ -7,6 +8,8 @@ export interface SourcedBlock {
   /** How far the reading has come, in the source's own measure. */
   readonly done: number;
   readonly total: number;
+  /** Of the record that carries it, on a topic. */
+  readonly headers?: readonly RecordHeader[];
 }
 
 /** Where a proof ends. */

@@ -1,10 +1,13 @@
 /** Proves a chain from its first block to its end, in memory that does not grow with it. */
+import type { AttestationKeys } from '../block/attestation.ts';
 import { ShuttleError } from '../errors.ts';
+import type { RecordHeader } from '../values.ts';
 import type { Doubt, DoubtCode, Verdict } from '../verify/findings.ts';
 import { type BlockReport, createVerifier } from '../verify/verifier.ts';
 import { type ChainFinding, Told } from './findings.ts';
 import { comparePeer, type PeerBlocks, type PeerComparison } from './peers.ts';
-import type { BlockSource, ProvenTip } from './source.ts';
+import { attestationNote, createHeaderVerifier, isDoubt } from './records.ts';
+import type { BlockSource, ProvenTip, SourcedBlock } from './source.ts';
 
 export interface ChainOptions {
   /** Header hash of block 0, lower-case hex; null trusts the one that is there. */
@@ -16,6 +19,10 @@ export interface ChainOptions {
   /** Follows the state, so that read conflicts are proven; memory grows with the keys. */
   readonly replay?: boolean;
   readonly peers: readonly PeerBlocks[];
+  /** Reads the headers of the topic's records only: the header chain, and nothing in the blocks. */
+  readonly headersOnly?: boolean;
+  /** Public keys whose attestations are asked for; left out, nobody's. */
+  readonly attestedBy?: AttestationKeys;
   /** So many findings are told in full; all are counted. */
   readonly toldMax: number;
   readonly onProgress: (blocks: number, done: number, total: number) => void;
@@ -60,8 +67,9 @@ export async function verifyChain(
 ): Promise<ChainSummary> {
   const walk = new Walk(source, options);
   try {
-    for await (const { bytes, done, total } of source.blocks(null, signal)) {
-      walk.take(bytes);
+    for await (const sourced of source.blocks(null, signal)) {
+      const { done, total } = sourced;
+      walk.take(sourced);
       options.onProgress(walk.blockCount, done, total);
       if (signal.aborted) {
         break;
@@ -94,7 +102,7 @@ class Walk {
   proven: ProvenTip | null = null;
   private readonly source: BlockSource;
   private readonly options: ChainOptions;
-  private readonly verifier;
+  private readonly judge: (sourced: SourcedBlock) => BlockReport;
   private first: bigint | null = null;
   private last: ProvenTip | null = null;
   private genesisHash: string | null = null;
@@ -107,7 +115,13 @@ class Walk {
     this.source = source;
     this.options = options;
     this.told = new Told(toldMax);
-    this.verifier = createVerifier({ genesisHash, channel, replay });
+    if (options.headersOnly === true) {
+      const verify = createHeaderVerifier(genesisHash);
+      this.judge = ({ headers = [] }) => verify(headers);
+    } else {
+      const verifier = createVerifier({ genesisHash, channel, replay });
+      this.judge = ({ bytes }) => verifier.verify(bytes);
+    }
   }
 
   get blockCount(): number {
@@ -115,22 +129,46 @@ class Walk {
     return verified + unverifiable + failed;
   }
 
-  take(bytes: Uint8Array): void {
-    const report = this.verifier.verify(bytes);
+  take(sourced: SourcedBlock): void {
+    const report = this.judge(sourced);
     this.blocks[report.verdict] += 1;
     this.transactions += report.transactions;
     for (const finding of report.findings) {
       this.told.add(finding);
     }
     for (const doubt of report.doubts) {
-      const known = this.doubts[doubt.code];
-      this.doubts[doubt.code] = {
-        count: (known?.count ?? 0) + 1,
-        example: known?.example ?? doubt,
-      };
+      this.addDoubt(doubt);
     }
     if (report.hash !== '') {
       this.reach(report);
+      this.checkAttestation(report, sourced.headers ?? []);
+    }
+  }
+
+  private addDoubt(doubt: Doubt): void {
+    const known = this.doubts[doubt.code];
+    this.doubts[doubt.code] = {
+      count: (known?.count ?? 0) + 1,
+      example: known?.example ?? doubt,
+    };
+  }
+
+  private checkAttestation(
+    { number, hash, commitHash }: BlockReport,
+    headers: readonly RecordHeader[],
+  ): void {
+    const { attestedBy, channel, genesisHash } = this.options;
+    const genesis = genesisHash ?? this.genesisHash;
+    if (attestedBy === undefined || channel === null || genesis === null) {
+      return;
+    }
+    const block = { channel, genesisHash: genesis, number, hash, commitHash };
+    const note = attestationNote(headers, block, attestedBy);
+    if (note !== null && isDoubt(note)) {
+      this.addDoubt(note);
+    } else if (note !== null) {
+      this.told.add(note);
+      this.blocks.failed += 1;
     }
   }
 

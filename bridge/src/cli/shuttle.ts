@@ -162,8 +162,8 @@ export interface Shuttle {
   replay(options: ReplayRequest, signal: AbortSignal): Promise<ReplaySummary>;
   /** Looks for where things come from: blocks by the peer, records by Kafka. */
   origins(): OriginDeps;
-  /** The blocks of the channel; close it. */
-  blockSource(from: 'topic' | 'peer'): Promise<BlockSource>;
+  /** The blocks of the channel, with `headersOnly` as they are on the topic; close it. */
+  blockSource(from: 'topic' | 'peer', headersOnly?: boolean): Promise<BlockSource>;
   /** A peer of another organisation, by its address or connection profile. */
   otherPeer(text: string, cwd: string): Promise<PeerBlocks>;
   /** Feeds the read model from the changes topic. */

@@ -33,7 +33,9 @@ export function createBlocksTopic(reader: PartitionReader, topic: string): Block
           if (signal.aborted) {
             return;
           }
-          yield { bytes: blockValue(record), done: Number(record.offset + 1n - start), total };
+          const { headers } = record;
+          const done = Number(record.offset + 1n - start);
+          yield { bytes: blockValue(record), done, total, headers };
         }
       }
     },

@@ -35,6 +35,8 @@ export const DOUBTS = {
   CODE_UNPROVEN: 'The validation code needs the state of the ledger to be proven.',
   EARLIER_STATE_NEEDED: 'The commit hash covers a value that was written in an earlier block.',
   COMMIT_HASH_MISSING: 'The block has no commit hash, so that nothing covers its codes.',
+  VALUE_UNREAD: 'Only the headers of the record were read, and not the block.',
+  NOT_ATTESTED: 'No key that was given vouches for the commit hash.',
   CODE_UNSIGNED: 'Validation codes are signed by nobody; only peers can be asked for them.',
   LATER_DEFINITION: 'A later definition or key policy than those at hand cannot be excluded.',
 } as const;

@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { PeerBlocks } from '../../chain/peers.ts';
 import type { BlockSource } from '../../chain/source.ts';
-import { type ChainSummary, verifyChain } from '../../chain/verify.ts';
+import { type ChainOptions, type ChainSummary, verifyChain } from '../../chain/verify.ts';
+import { attestationKeys } from '../../config/publish-keys.ts';
 import { ShuttleError } from '../../errors.ts';
 import { type Bar, startBar } from '../bar.ts';
 import { createFileSource } from '../blocks-files.ts';
@@ -42,6 +43,17 @@ export function verifyCommand(cli: Cli): Command {
       "compare with another organisation's peer: host:port=CA.pem, or its connection profile",
       (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
     )
+    .addOption(
+      new Option(
+        '--headers',
+        "verify the header chain by the records' headers, without a key",
+      ).conflicts(['file', 'peer', 'replay']),
+    )
+    .option(
+      '--attested-by <key.pem>',
+      'public key whose attestation each block of the topic should have',
+      (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
+    )
     .option('--replay', 'follow the state, to prove read conflicts too; memory grows with the keys')
     .option('--strict', 'what cannot be proven is a failure, too')
     .option('--max-findings <count>', `findings to tell in full (default: ${TOLD_DEFAULT})`);
@@ -75,6 +87,8 @@ async function verify(session: Session): Promise<number> {
         channel: channelOf(session),
         height: height === undefined ? null : BigInt(height),
         replay: options.replay === true,
+        headersOnly: options.headers === true,
+        ...attestedBy(session),
         peers,
         toldMax,
         onProgress,
@@ -102,7 +116,13 @@ function createBar({ io, json }: Session): Bar | null {
 async function sourceOf({ io, options, shuttle }: Session): Promise<BlockSource> {
   return typeof options.file === 'string'
     ? createFileSource(resolve(io.cwd, options.file), options.file)
-    : await shuttle().blockSource(options.source as 'topic' | 'peer');
+    : await shuttle().blockSource(options.source as 'topic' | 'peer', options.headers === true);
+}
+
+function attestedBy({ io, options }: Session): Pick<ChainOptions, 'attestedBy'> {
+  const paths = (options.attestedBy as readonly string[] | undefined) ?? [];
+  const files = paths.map((path) => resolve(io.cwd, path));
+  return files.length === 0 ? {} : { attestedBy: attestationKeys(files, '--attested-by') };
 }
 
 async function peersOf({ io, options, shuttle }: Session): Promise<readonly PeerBlocks[]> {
