@@ -1,6 +1,6 @@
 /**
- * npm run bench:protection: what encryption and attestation cost the publisher. The same blocks are
- * published to all four topics in turn: plain, attested, encrypted, both; several rounds.
+ * npm run bench:protection: what proof, encryption and attestation cost the publisher. The same blocks are
+ * published to all four topics in turn: plain, proven, attested, encrypted, both; several rounds.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
@@ -22,13 +22,14 @@ const { values: args } = parseArgs({
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-type Protection = Pick<PublishOptions, 'encrypt' | 'attest'>;
+type Protection = Pick<PublishOptions, 'encrypt' | 'attest' | 'prove'>;
 
 function protections(channel: string): ReadonlyMap<string, Protection> {
   const encrypt = createEncryptor(channel, 'bench', randomBytes(32));
   const attest = createAttester(generateKeyPairSync('ed25519').privateKey);
   return new Map<string, Protection>([
     ['plain', {}],
+    ['proven', { prove: true }],
     ['attested', { attest }],
     ['encrypted', { encrypt }],
     ['both', { attest, encrypt }],
