@@ -1,6 +1,6 @@
 /** Ways to tamper with a recorded chain, by Fabric's own messages and not by the verifier's code. */
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
-import { common, msp } from '@hyperledger/fabric-protos';
+import { common, msp, peer } from '@hyperledger/fabric-protos';
 import {
   readAction,
   readChannelHeader,
@@ -116,6 +116,25 @@ export function creatorOf(entry: Uint8Array): msp.SerializedIdentity {
     payload.getHeader()?.getSignatureHeader_asU8() ?? new Uint8Array(),
   );
   return msp.SerializedIdentity.deserializeBinary(header.getCreator_asU8());
+}
+
+/** An entry with other endorsements, its own signatures as they were. */
+export function reendorsed(
+  entry: Uint8Array,
+  change: (endorsements: peer.Endorsement[]) => peer.Endorsement[],
+): Uint8Array {
+  const envelope = common.Envelope.deserializeBinary(entry);
+  const payload = common.Payload.deserializeBinary(envelope.getPayload_asU8());
+  const transaction = peer.Transaction.deserializeBinary(payload.getData_asU8());
+  const [action] = transaction.getActionsList();
+  const bytes = action?.getPayload_asU8() ?? new Uint8Array();
+  const endorsed = peer.ChaincodeActionPayload.deserializeBinary(bytes);
+  const all = endorsed.getAction()?.getEndorsementsList() ?? [];
+  endorsed.getAction()?.setEndorsementsList(change(all));
+  action?.setPayload(endorsed.serializeBinary());
+  payload.setData(transaction.serializeBinary());
+  envelope.setPayload(payload.serializeBinary());
+  return envelope.serializeBinary();
 }
 
 /** States the commit hashes anew from a block on, as somebody would who knows how. */

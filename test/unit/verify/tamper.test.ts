@@ -1,6 +1,6 @@
 /** Every kind of tampering with a recorded channel is found, and named at the right block. */
 import { readFileSync } from 'node:fs';
-import { common } from '@hyperledger/fabric-protos';
+import { common, type peer } from '@hyperledger/fabric-protos';
 import { describe, expect, test } from '@jest/globals';
 import type { DoubtCode, FindingCode } from '../../../bridge/src/verify/findings.ts';
 import {
@@ -21,6 +21,7 @@ import {
   foreignSignature,
   highS,
   recommitted,
+  reendorsed,
   relinked,
   replaced,
   setCommitHash,
@@ -134,6 +135,13 @@ const rewritten = ([first = new Uint8Array(), ...others]: Uint8Array[]): Uint8Ar
   ...others,
 ];
 
+function swapped([one, two, ...others]: peer.Endorsement[]): peer.Endorsement[] {
+  const first = one?.getSignature_asU8() ?? new Uint8Array();
+  one?.setSignature(two?.getSignature_asU8() ?? first);
+  two?.setSignature(first);
+  return [one, two, ...others].filter((each) => each !== undefined);
+}
+
 const DATA: readonly Tampering[] = [
   ['a byte of its data', (c) => withEntries(c, AT, rewritten), AT, 'DATA_HASH_WRONG'],
   [
@@ -198,6 +206,18 @@ const DATA: readonly Tampering[] = [
     (c) => withEntries(c, AT, ([e = new Uint8Array()]) => [e.slice(0, 99), e.slice(99)]),
     AT,
     'ENTRY_NOT_CANONICAL',
+  ],
+  [
+    'the signatures of two endorsers swapped, and the data hash recomputed',
+    (c) => withEntries(c, AT, ([e = new Uint8Array()]) => [reendorsed(e, swapped)], true),
+    AT,
+    'SIGNATURE_WRONG',
+  ],
+  [
+    'an endorsement left out, and the data hash recomputed',
+    (c) => withEntries(c, AT, ([e = new Uint8Array()]) => [reendorsed(e, ([, ...r]) => r)], true),
+    AT,
+    'SIGNATURE_WRONG',
   ],
   ['no data', (c) => withEntries(c, AT, () => []), AT, 'DATA_HASH_WRONG'],
 ];
@@ -499,8 +519,20 @@ describe('tampering', () => {
   });
 
   test.each(ALL)('by %s is found', (_, make, block, code) => {
-    const reports = verifyAll(make(raft.chain), raft.expected);
+    // What comes behind the first finding is not looked at.
+    const reports = verifyAll(make(raft.chain).slice(0, block + 2), raft.expected);
     expect(firstFinding(reports)).toEqual([BigInt(block), code]);
+  });
+
+  test('with endorsements is found by the creator, too, whoever signs the block', () => {
+    const chain = withEntries(
+      raft.chain,
+      AT,
+      ([e = new Uint8Array()]) => [reendorsed(e, swapped)],
+      true,
+    );
+    const codes = verifyAll(chain, raft.expected)[AT]?.findings.map(({ code }) => code);
+    expect(codes).toEqual(expect.arrayContaining(['SIGNATURE_WRONG', 'CODE_WRONG']));
   });
 
   test('with a code and all later commit hashes is said to be unprovable by blocks alone', () => {
