@@ -140,7 +140,9 @@ export async function produceAll(
   topic: string,
   messages: readonly Message[],
 ): Promise<void> {
-  const producer = kafka.producer();
+  // To partitions that are so new that their broker does not lead them yet kafkajs sends a request
+  // again as a whole; without idempotence that doubles records.
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
   await producer.connect();
   for (let n = 0; n < messages.length; n += 1_000) {
     await producer.send({ topic, messages: messages.slice(n, n + 1_000) });
