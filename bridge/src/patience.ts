@@ -1,6 +1,7 @@
 /** Asking a far side until it answers: the only loop of its kind, for everybody who waits. */
-import { type ShuttleError, toShuttleError } from './errors.ts';
+import { ShuttleError, toShuttleError } from './errors.ts';
 import { backOffMs } from './limits.ts';
+import type { Outage } from './outage.ts';
 import type { Clock } from './ports.ts';
 
 export interface Tries {
@@ -60,5 +61,45 @@ async function orStopped<T>(call: Promise<T>, signal: AbortSignal): Promise<T | 
     return await Promise.race([call, stopped]);
   } finally {
     over.abort();
+  }
+}
+
+/** Who asks Kafka until it answers, and for how long. */
+export interface KafkaPatience {
+  readonly clock: Clock;
+  readonly outage: Outage;
+  readonly signal: AbortSignal;
+  /** Null waits for as long as it takes. */
+  readonly deadlineMs: number | null;
+}
+
+/**
+ * Asks until Kafka answers; outages are told. Null when the signal ends it.
+ *
+ * @throws ShuttleError DEADLINE, and what does not pass by itself
+ */
+export async function untilKafkaAnswers<T>(
+  call: () => Promise<T>,
+  { clock, outage, signal, deadlineMs }: KafkaPatience,
+): Promise<T | null> {
+  const startedMs = clock.now();
+  const waiter = outage.waiter();
+  try {
+    return await tryUntilAnswered(call, {
+      clock,
+      signal,
+      abandons: true,
+      live: () => !signal.aborted,
+      answered: () => waiter.answered('kafka'),
+      failed: (error) => {
+        waiter.failed('kafka', error);
+        if (deadlineMs !== null && clock.now() - startedMs > deadlineMs) {
+          const message = `Kafka did not answer within ${deadlineMs} ms.`;
+          throw new ShuttleError('DEADLINE', message, { cause: error });
+        }
+      },
+    });
+  } finally {
+    waiter.leave();
   }
 }

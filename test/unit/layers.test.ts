@@ -17,7 +17,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   block: 1,
   verify: 1,
   'ports.ts': 2,
-  'outage.ts': 2.5,
+  'outage.ts': 2.4,
   'patience.ts': 2.5,
   'pending.ts': 2.5,
   ingest: 3,

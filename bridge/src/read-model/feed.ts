@@ -2,7 +2,7 @@
 import { ShuttleError } from '../errors.ts';
 import { INDEX_FOLLOW_WAIT_MS, INDEX_LOOK_MS, INDEX_STEP_CHANGES_MAX } from '../limits.ts';
 import type { Outage } from '../outage.ts';
-import { tryUntilAnswered } from '../patience.ts';
+import { untilKafkaAnswers } from '../patience.ts';
 import type { Clock, Log, PartitionEnds } from '../ports.ts';
 import type { ChangeRecord, ChangesLog, ModelPosition, ReadModelWriter } from './model.ts';
 
@@ -222,28 +222,10 @@ class Feed {
 
   private async ask<T>(call: () => Promise<T>): Promise<T | null> {
     const { clock, outage } = this.deps;
+    const { untilEnd, deadlineMs = null } = this.options;
     const { signal } = this;
-    const { untilEnd, deadlineMs } = this.options;
-    const startedMs = clock.now();
-    const waiter = outage.waiter();
-    try {
-      return await tryUntilAnswered(call, {
-        clock,
-        signal,
-        abandons: true,
-        live: () => !signal.aborted,
-        answered: () => waiter.answered('kafka'),
-        failed: (error) => {
-          waiter.failed('kafka', error);
-          if (untilEnd && deadlineMs !== undefined && clock.now() - startedMs > deadlineMs) {
-            const message = `Kafka did not answer within ${deadlineMs} ms.`;
-            throw new ShuttleError('DEADLINE', message, { cause: error });
-          }
-        },
-      });
-    } finally {
-      waiter.leave();
-    }
+    const patience = { clock, outage, signal, deadlineMs: untilEnd ? deadlineMs : null };
+    return await untilKafkaAnswers(call, patience);
   }
 }
 
