@@ -167,17 +167,21 @@ function checkName(name: string, names: Set<string> | null | undefined): void {
   names?.add(name);
 }
 
-const NUMBER = /[\d.eE+-]+/y;
+/** Of a number behind its first character; an expression for it needs a stack as long as it is. */
+const NUMBER_PARTS = new Set(Buffer.from('0123456789.eE+-'));
 
 /** Checks the number that starts at `at`. @returns the index behind it */
 function checkNumber(text: string, at: number): number {
-  NUMBER.lastIndex = at;
-  const [token] = NUMBER.exec(text) ?? [''];
+  let end = at + 1;
+  while (NUMBER_PARTS.has(text.charCodeAt(end))) {
+    end += 1;
+  }
+  const token = text.slice(at, end);
   if (!isExact(token)) {
     const sentence = `The number ${shown(token)} has more digits than can be kept.`;
     throw new RefusedError('NUMBER_INEXACT', sentence);
   }
-  return at + token.length;
+  return end;
 }
 
 /** Whether the text of a number and the number that JavaScript makes of it are the same. */
