@@ -60,7 +60,7 @@ export interface PublishRun {
 export async function measurePublish(
   world: World,
   outputs: readonly Output[],
-  protection: Pick<PublishOptions, 'encrypt' | 'attest'> = {},
+  protection: Pick<PublishOptions, 'encrypt' | 'attest' | 'prove'> = {},
 ): Promise<PublishRun> {
   const { channel } = world.description;
   const prefix = `bench-${makeRun()}`;
