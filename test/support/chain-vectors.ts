@@ -2,10 +2,26 @@
 import { readFileSync } from 'node:fs';
 import { common } from '@hyperledger/fabric-protos';
 import { readArchive } from '../../bridge/src/block/blocks-file.ts';
+import type { Expected } from '../vectors/expected.ts';
+import { splitBlocks } from './block-file.ts';
+import type { Chain } from './tampering.ts';
 
 /** Header hash of block 0 of the small channel. */
 export const SMALL_GENESIS = '5dc6d3e0d097f8a5cff16d42759f32d8a9b178fb4d4beb60a033b5bf499851fd';
 export const SMALL_FILE = new URL('../vectors/cli/blocks.bin', import.meta.url).pathname;
+
+export interface Vector {
+  readonly chain: Chain;
+  readonly expected: Expected;
+}
+
+/** A channel on which everything has happened that blocks can tell, with what is to be found. */
+export function readVector(profile: 'raft' | 'bft'): Vector {
+  const folder = new URL(`../vectors/${profile}/`, import.meta.url).pathname;
+  const chain = splitBlocks(readFileSync(`${folder}blocks.bin`));
+  const expected = JSON.parse(readFileSync(`${folder}expected.json`, 'utf8')) as Expected;
+  return { chain, expected };
+}
 
 /** Genesis, approval, definition, then two blocks with eight documents each. */
 export async function smallChain(): Promise<readonly Uint8Array[]> {

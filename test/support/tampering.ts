@@ -88,18 +88,27 @@ export function flipped(bytes: Uint8Array, at: number, bit = 0): Uint8Array {
   return copy;
 }
 
-const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+/** Curves that certificates may have, and their orders. */
+export const ORDERS = {
+  'P-224': 0xffffffffffffffffffffffffffff16a2e0b8f03e13dd29455c5c2a3dn,
+  'P-256': 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
+  'P-384':
+    0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
+  'P-521':
+    0x1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
+} as const;
 
 /** The other signature of the same message that anybody can make of one: with n - s for s. */
-export function highS(signature: Uint8Array): Uint8Array {
-  const rLength = signature[3] ?? 0;
-  const r = signature.subarray(4, 4 + rLength);
-  const s = BigInt(`0x${Buffer.from(signature.subarray(6 + rLength)).toString('hex')}`);
-  const other = (P256_ORDER - s).toString(16).padStart(64, '0');
-  const digits = Buffer.from(other, 'hex');
+export function highS(signature: Uint8Array, curve: keyof typeof ORDERS = 'P-256'): Uint8Array {
+  const rAt = (signature[1] ?? 0) > 0x80 ? 3 : 2;
+  const sAt = rAt + 2 + (signature[rAt + 1] ?? 0);
+  const s = BigInt(`0x${Buffer.from(signature.subarray(sAt + 2)).toString('hex')}`);
+  const other = (ORDERS[curve] - s).toString(16);
+  const digits = Buffer.from(other.padStart(other.length + (other.length % 2), '0'), 'hex');
   const body = (digits[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.from([0]), digits]) : digits;
-  const parts = Buffer.concat([Buffer.from([2, rLength]), r, Buffer.from([2, body.length]), body]);
-  return Buffer.concat([Buffer.from([0x30, parts.length]), parts]);
+  const pair = Buffer.concat([signature.subarray(rAt, sAt), Buffer.from([2, body.length]), body]);
+  const length = pair.length < 0x80 ? [pair.length] : [0x81, pair.length];
+  return Buffer.concat([Buffer.from([0x30, ...length]), pair]);
 }
 
 /** A signature that is right, by a key that nobody has certified. */

@@ -11,7 +11,7 @@ import {
   TRANSACTIONS_FILTER,
 } from './block-bytes.ts';
 import { type ChannelConfig, readConfig } from './config.ts';
-import { readChannelHeader, readEnvelope, readPayload } from './envelope.ts';
+import { HEADER_TYPES, readChannelHeader, readEnvelope, readPayload } from './envelope.ts';
 import type { Notes } from './notes.ts';
 import { wrongSignatures } from './signatures.ts';
 import { bytesField, encodeBytes, firstDifference } from './wire.ts';
@@ -19,7 +19,6 @@ import { bytesField, encodeBytes, firstDifference } from './wire.ts';
 /** Slot 3, for the orderer, is of Fabric 1 and empty since. */
 const USED_SLOTS = [SIGNATURES, LAST_CONFIG, TRANSACTIONS_FILTER, COMMIT_HASH];
 const HASH_BYTES = 32;
-const CONFIG_TYPE = 1n;
 
 export function hasHashes({ header }: BlockParts): boolean {
   const previous = header.number === 0n ? 0 : HASH_BYTES;
@@ -29,7 +28,7 @@ export function hasHashes({ header }: BlockParts): boolean {
 export function isConfigEntry(entry: Buffer): boolean {
   try {
     const { header } = readPayload(readEnvelope(entry).payload);
-    return readChannelHeader(bytesField(header ?? Buffer.alloc(0), 1)).type === CONFIG_TYPE;
+    return readChannelHeader(bytesField(header ?? Buffer.alloc(0), 1)).type === HEADER_TYPES.CONFIG;
   } catch {
     return false;
   }
@@ -79,17 +78,25 @@ export function checkBytes(parts: BlockParts, notes: Notes): void {
   }
 }
 
-/** The orderers of `config`, the one before the block, have signed it. */
-export function checkSigners(parts: BlockParts, config: ChannelConfig | null, notes: Notes): void {
+/**
+ * The orderers of `config`, the one before the block, have signed it.
+ *
+ * @returns false when that is not known
+ */
+export function checkSigners(
+  parts: BlockParts,
+  config: ChannelConfig | null,
+  notes: Notes,
+): boolean {
   if (parts.header.number === 0n) {
-    return;
+    return true;
   }
   if (config === null) {
     const sentence = 'The config under which the block was signed is not known.';
     notes.doubt('CONFIG_UNKNOWN', sentence, null);
-    return;
+    return false;
   }
-  notes.proving(null, () => {
+  return notes.proving(null, () => {
     for (const { code, sentence, at } of wrongSignatures(parts, config)) {
       notes.find(code, sentence, at);
     }

@@ -1,4 +1,5 @@
 /** Whether a transaction can have the validation code that its block gives it. */
+import { HEADER_TYPES } from './envelope.ts';
 import type { DoubtCode } from './findings.ts';
 import type { Updates } from './rwset.ts';
 import type { StateVersions } from './state.ts';
@@ -68,7 +69,7 @@ function checkPassed(
       const why = repeated ? 'has the id of one before it' : 'has read what was not so any more';
       say(true, null, `It is told to be valid, and ${why}.`);
     }
-  } else if (!BY_STATE.includes(code)) {
+  } else if (!BY_STATE.includes(code) || judgement.header.type === HEADER_TYPES.CONFIG) {
     say(true, null, `Nothing is wrong with it but, at most, what it read; its code is ${code}.`);
   } else if (code === CODES.MVCC_READ_CONFLICT && before.state !== null && !conflicts) {
     say(true, null, 'It is told to have read what was not so any more, and all was so.');

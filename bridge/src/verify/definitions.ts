@@ -26,6 +26,8 @@ interface Definition {
   /** Which blocks have told them last. */
   infoBlock: BlockRef | null;
   collectionsBlock: BlockRef | null;
+  /** Whether what has told them was proven to be valid. */
+  isProven: boolean;
 }
 
 const UNDEFINED: Definition = {
@@ -33,6 +35,7 @@ const UNDEFINED: Definition = {
   collections: null,
   infoBlock: null,
   collectionsBlock: null,
+  isProven: true,
 };
 
 /** So many chaincodes may be defined on a channel, as far as this goes. */
@@ -60,13 +63,13 @@ export class Definitions {
   private readonly compiled = new Map<string, Policy | null>();
   private config: ChannelConfig | null = null;
 
-  /** Takes what a valid transaction of a block has written, when the block is done. */
-  apply(sets: readonly AccessSet[], block: BlockRef): void {
+  /** Takes what a transaction of a block has written that is told valid, when the block is done. */
+  apply(sets: readonly AccessSet[], block: BlockRef, isProven: boolean): void {
     for (const { namespace, collection, writes } of sets) {
       if (namespace === LIFECYCLE && collection === '') {
         for (const { key, value } of writes) {
           const told = value === null ? null : Buffer.from(bytesField(value, STATE_BYTES));
-          this.write(key.toString('utf8'), told, block);
+          this.write(key.toString('utf8'), told, block, isProven);
         }
       }
     }
@@ -103,6 +106,10 @@ export class Definitions {
       const sentence = `The blocks so far do not define the chaincode ${chaincode}.`;
       throw new Unprovable('CHAINCODE_UNKNOWN', sentence);
     }
+    if (!definition.isProven) {
+      const sentence = `The definition of ${chaincode} was written by a transaction in doubt.`;
+      throw new Unprovable('CHAINCODE_UNKNOWN', sentence);
+    }
     const own = collection === '' ? null : collectionPolicy(definition.collections, collection);
     if (collection !== '' && own === null) {
       return null;
@@ -113,6 +120,10 @@ export class Definitions {
       throw new Unprovable('POLICY_UNKNOWN', sentence);
     }
     return applicationPolicy(config, own === null || own.length === 0 ? parameter : own);
+  }
+
+  get areProven(): boolean {
+    return [...this.byName.values()].every(({ isProven }) => isProven);
   }
 
   /** The blocks that have told what holds, in their order. */
@@ -136,7 +147,7 @@ export class Definitions {
     return copy;
   }
 
-  private write(key: string, value: Buffer | null, block: BlockRef): void {
+  private write(key: string, value: Buffer | null, block: BlockRef, isProven: boolean): void {
     const [, name = '', field] = FIELD.exec(key) ?? [];
     if (name === '' || (!this.byName.has(name) && this.byName.size >= DEFINITIONS_MAX)) {
       return;
@@ -149,6 +160,7 @@ export class Definitions {
       definition.collections = value;
       definition.collectionsBlock = block;
     }
+    definition.isProven &&= isProven;
     this.byName.set(name, definition);
     this.compiled.clear();
   }

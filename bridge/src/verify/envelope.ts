@@ -4,6 +4,9 @@ import { bytesField, bytesFields, readFields, repeatedField } from './wire.ts';
 // common.Envelope: payload 1, signature 2. common.Payload: header 1, data 2.
 // common.Header: channel_header 1, signature_header 2. common.SignatureHeader: creator 1, nonce 2.
 
+/** common.HeaderType, as far as blocks hold it. */
+export const HEADER_TYPES = { CONFIG: 1n, CONFIG_UPDATE: 2n, ENDORSER_TRANSACTION: 3n };
+
 export interface Envelope {
   readonly payload: Buffer;
   readonly signature: Buffer;

@@ -213,7 +213,8 @@ class EvidenceCheck {
       if (judgement !== null && sets?.some(definesChaincode) === true) {
         count += 1;
         this.take(judgement, index, entry, notes);
-        this.definitions.apply(sets, { number: parts.header.number, hash: '' });
+        const block = { number: parts.header.number, hash: '' };
+        this.definitions.apply(sets, block, judgement.kind === 'passes');
       }
     });
     if (count === 0) {

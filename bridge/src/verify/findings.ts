@@ -27,10 +27,10 @@ export type FindingCode = keyof typeof FINDINGS;
 export const DOUBTS = {
   GENESIS_NOT_PINNED: 'Nobody has said which first block is the right one.',
   START_NOT_PROVEN: 'The chain begins behind its first block, at a block that is taken as it is.',
-  CONFIG_UNKNOWN: 'The config that the block was signed under is not known.',
+  CONFIG_UNKNOWN: 'The config that the block was signed under is not known, or not proven.',
   IDENTITY_UNKNOWN: 'An identity is of a kind that is not understood.',
   POLICY_UNKNOWN: 'A policy is of a kind that is not understood.',
-  CHAINCODE_UNKNOWN: 'The definition of a chaincode is not among the blocks that were verified.',
+  CHAINCODE_UNKNOWN: 'What defines a chaincode is not among the blocks so far, or is in doubt.',
   KEY_POLICY_UNKNOWN: 'A key may have an endorsement policy of its own that is not known.',
   CODE_UNPROVEN: 'The validation code needs the state of the ledger to be proven.',
   EARLIER_STATE_NEEDED: 'The commit hash covers a value that was written in an earlier block.',

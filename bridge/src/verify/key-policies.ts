@@ -9,8 +9,8 @@ export const KEY_POLICIES_MAX = 100_000;
 
 export class KeyPolicies {
   private readonly byKey = new Map<string, Buffer>();
-  /** Namespaces that have more of them than are remembered. */
-  private readonly lost = new Set<string>();
+  /** Namespaces of which they are not known any more, and why. */
+  private readonly lost = new Map<string, string>();
   private readonly most: number;
   /** There may be any, set by blocks that were not seen. */
   private isUnknown = false;
@@ -24,17 +24,26 @@ export class KeyPolicies {
     return this.byKey.size === 0 && this.lost.size === 0 && !this.isUnknown;
   }
 
-  /** Takes what a valid transaction has written, when its block is done. */
-  apply(sets: readonly AccessSet[]): void {
-    for (const { namespace, collection, writes, metadataWrites } of sets) {
-      for (const { key, value } of this.byKey.size === 0 ? [] : writes) {
-        if (value === null) {
-          this.byKey.delete(nameOf(namespace, collection, key));
-        }
+  /** Takes what a transaction has written that is told to be valid, when its block is done. */
+  apply(sets: readonly AccessSet[], isProven: boolean): void {
+    for (const set of sets) {
+      if (isProven) {
+        this.take(set);
+      } else if (set.metadataWrites.length + (this.isEmpty ? 0 : set.writes.length) > 0) {
+        const sentence = 'Policies of keys were set or removed by a transaction in doubt.';
+        this.lost.set(set.namespace, sentence);
       }
-      for (const { key, policy } of metadataWrites) {
-        this.set(namespace, nameOf(namespace, collection, key), policy);
+    }
+  }
+
+  private take({ namespace, collection, writes, metadataWrites }: AccessSet): void {
+    for (const { key, value } of this.byKey.size === 0 ? [] : writes) {
+      if (value === null) {
+        this.byKey.delete(nameOf(namespace, collection, key));
       }
+    }
+    for (const { key, policy } of metadataWrites) {
+      this.set(namespace, nameOf(namespace, collection, key), policy);
     }
   }
 
@@ -47,9 +56,9 @@ export class KeyPolicies {
       const sentence = 'Keys may have endorsement policies of their own, set in earlier blocks.';
       throw new Unprovable('KEY_POLICY_UNKNOWN', sentence);
     }
-    if (this.lost.has(namespace)) {
-      const sentence = `More than ${this.most} keys have endorsement policies of their own.`;
-      throw new Unprovable('KEY_POLICY_UNKNOWN', sentence);
+    const lost = this.lost.get(namespace);
+    if (lost !== undefined) {
+      throw new Unprovable('KEY_POLICY_UNKNOWN', lost);
     }
     const bytes = this.byKey.get(nameOf(namespace, collection, key));
     return bytes === undefined
@@ -68,8 +77,8 @@ export class KeyPolicies {
     for (const [name, policy] of this.byKey) {
       copy.byKey.set(name, policy);
     }
-    for (const namespace of this.lost) {
-      copy.lost.add(namespace);
+    for (const [namespace, sentence] of this.lost) {
+      copy.lost.set(namespace, sentence);
     }
     return copy;
   }
@@ -80,7 +89,8 @@ export class KeyPolicies {
     } else if (this.byKey.size < this.most || this.byKey.has(name)) {
       this.byKey.set(name, Buffer.from(policy));
     } else {
-      this.lost.add(namespace);
+      const sentence = `More than ${this.most} keys have endorsement policies of their own.`;
+      this.lost.set(namespace, sentence);
     }
   }
 }

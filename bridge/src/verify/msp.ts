@@ -14,6 +14,7 @@ import {
   readRevocationList,
 } from './certificate.ts';
 import { Unprovable } from './findings.ts';
+import { bytesField } from './wire.ts';
 
 /** Who has signed. */
 export interface Identity {
@@ -33,6 +34,12 @@ type NodeRole = 'client' | 'peer' | 'admin' | 'orderer';
 export interface Msp {
   readonly id: string;
   /**
+   * The certificate in msp.SerializedIdentity.id_bytes.
+   *
+   * @throws Unprovable IDENTITY_UNKNOWN; Error when the bytes are no certificate
+   */
+  read(bytes: Uint8Array): Certificate;
+  /**
    * Why a certificate is not one of a member; null when it is.
    *
    * @throws Unprovable IDENTITY_UNKNOWN
@@ -50,7 +57,9 @@ const SHA256 = 'SHA256';
 /** @throws Error when the config is not one that a peer would take */
 export function createMsp(config: protos.MSPConfig): Msp {
   if (config.getType() !== X509) {
-    return unknownMsp('', `Identities of MSP type ${config.getType()} are not understood.`);
+    // The name is field 1 in the config of each kind.
+    const name = bytesField(config.getConfig_asU8(), 1).toString('utf8');
+    return unknownMsp(name, `Identities of MSP type ${config.getType()} are not understood.`);
   }
   const fabric = protos.FabricMSPConfig.deserializeBinary(config.getConfig_asU8());
   const crypto = fabric.getCryptoConfig();
@@ -65,7 +74,7 @@ function unknownMsp(id: string, sentence: string): Msp {
   const refuse = () => {
     throw new Unprovable('IDENTITY_UNKNOWN', sentence);
   };
-  return { id, refuses: refuse, satisfies: refuse };
+  return { id, read: refuse, refuses: refuse, satisfies: refuse };
 }
 
 class X509Msp implements Msp {
@@ -96,6 +105,10 @@ class X509Msp implements Msp {
     }
     this.units = config.getOrganizationalUnitIdentifiersList().map((unit) => this.unit(unit));
     this.roles = this.nodeRoles(config.getFabricNodeOus());
+  }
+
+  read(bytes: Uint8Array): Certificate {
+    return readCertificate(bytes);
   }
 
   refuses(certificate: Certificate): string | null {

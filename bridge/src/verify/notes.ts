@@ -56,14 +56,16 @@ export class Notes {
     this.doubts.push({ code, block: this.block, transaction, byte: null, sentence });
   }
 
-  /** Runs a check that may meet what nobody here understands. */
-  proving(transaction: number | null, check: () => void): void {
+  /** Runs a check that may meet what nobody here understands: false is returned then. */
+  proving(transaction: number | null, check: () => void): boolean {
     try {
       check();
+      return true;
     } catch (error) {
       const isKnown = error instanceof Unprovable;
       const sentence = isKnown ? error.message : `It cannot be checked: ${String(error)}.`;
       this.doubt(isKnown ? error.code : 'POLICY_UNKNOWN', sentence, transaction);
+      return false;
     }
   }
 

@@ -3,7 +3,6 @@
  * policy counts each identity once, and gives each to one principal, the first that it satisfies.
  */
 import { common, msp as protos } from '@hyperledger/fabric-protos';
-import { type Certificate, readCertificate } from './certificate.ts';
 import { wrongSignature } from './ecdsa.ts';
 import { Unprovable } from './findings.ts';
 import type { Identity, Msp } from './msp.ts';
@@ -32,7 +31,7 @@ export class Members {
     return this.msps.get(id);
   }
 
-  /** The identity, valid or not; or why it is none of the channel. */
+  /** The identity, valid or not; or why it is none of the channel. @throws Unprovable */
   identityOf(serialized: Uint8Array): Identity | string {
     const name = Buffer.from(
       serialized.buffer,
@@ -62,7 +61,7 @@ export class Members {
       : `the certificate is not valid: ${refusal}`;
   }
 
-  /** Those whose signature is right, each once. Whether they are valid is for the policy. */
+  /** Those whose signature is right, each once; if valid is for the policy. @throws Unprovable */
   signersOf(signed: readonly Signed[]): Identity[] {
     const signers: Identity[] = [];
     for (const { identity: serialized, message, signature } of signed) {
@@ -81,18 +80,19 @@ export class Members {
   }
 
   private read(serialized: Uint8Array): Identity | string {
-    let identity: protos.SerializedIdentity;
-    let certificate: Certificate;
     try {
-      identity = protos.SerializedIdentity.deserializeBinary(serialized);
-      certificate = readCertificate(identity.getIdBytes_asU8());
-    } catch {
+      const identity = protos.SerializedIdentity.deserializeBinary(serialized);
+      const mspId = identity.getMspid();
+      const msp = this.msps.get(mspId);
+      return msp === undefined
+        ? `there is no organisation ${mspId} on the channel`
+        : { mspId, certificate: msp.read(identity.getIdBytes_asU8()) };
+    } catch (error) {
+      if (error instanceof Unprovable) {
+        throw error;
+      }
       return 'the identity is no certificate';
     }
-    const mspId = identity.getMspid();
-    return this.msps.has(mspId)
-      ? { mspId, certificate }
-      : `there is no organisation ${mspId} on the channel`;
   }
 }
 

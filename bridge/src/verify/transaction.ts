@@ -10,6 +10,7 @@ import type { Definitions } from './definitions.ts';
 import {
   type ChannelHeader,
   type EndorsedAction,
+  HEADER_TYPES,
   type Payload,
   readAction,
   readChaincodeId,
@@ -48,10 +49,7 @@ export const CODES = {
   INVALID_OTHER_REASON: 255,
 } as const;
 
-/** common.HeaderType. */
-const CONFIG = 1n;
-const CONFIG_UPDATE = 2n;
-const ENDORSER_TRANSACTION = 3n;
+const { CONFIG, CONFIG_UPDATE, ENDORSER_TRANSACTION } = HEADER_TYPES;
 
 /** What is known when the transactions of a block are judged: the state before the block. */
 export interface Context {

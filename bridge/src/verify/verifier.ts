@@ -19,7 +19,7 @@ import type { BlockRef, Checkpoint } from './checkpoint.ts';
 import { checkCode } from './codes.ts';
 import type { ChannelConfig } from './config.ts';
 import { Definitions } from './definitions.ts';
-import { validSets } from './entry-sets.ts';
+import { setsIn, validSets } from './entry-sets.ts';
 import { KeyPolicies } from './key-policies.ts';
 import { type BlockReport, Notes } from './notes.ts';
 
@@ -45,7 +45,7 @@ export interface VerifierOptions {
 export interface Verifier {
   /** Verifies the next block by its exact bytes. Never throws. */
   verify(bytes: Uint8Array): BlockReport;
-  /** Where it stands; null before a config is known, and on a chain without its beginning. */
+  /** Where it stands; null where that rests on what is not proven, as a chain without beginning. */
   checkpoint(): Checkpoint | null;
   /** Another verifier at the same place, on its own from then on: to try what may come next. */
   fork(): Verifier;
@@ -86,6 +86,8 @@ class ChainVerifier implements Verifier {
   private start: bigint | null = null;
   private tip: Tip | null = null;
   private config: ChannelConfig | null = null;
+  /** Whether the block that holds the config was proven, and those of the configs before it. */
+  private isConfigProven = true;
   /** The block that holds the config. */
   private lastConfig: BlockRef | null = null;
   private definitions = new Definitions();
@@ -120,8 +122,12 @@ class ChainVerifier implements Verifier {
     checkBytes(parts, notes);
     this.checkPlace(parts, hash, notes);
     checkData(parts, notes);
-    checkSigners(parts, this.config, notes);
-    this.checkEntries(parts, notes);
+    if (!this.isConfigProven) {
+      const sentence = `Block ${this.lastConfig?.number}, which holds the config, is not proven.`;
+      notes.doubt('CONFIG_UNKNOWN', sentence, null);
+    }
+    const isSigned = checkSigners(parts, this.config, notes);
+    this.checkEntries(parts, isSigned, notes);
     this.tip = { number: header.number, hash, commitHash };
     return notes.report({
       hash,
@@ -132,7 +138,8 @@ class ChainVerifier implements Verifier {
 
   checkpoint(): Checkpoint | null {
     const { tip, start, lastConfig, definitions, keyPolicies } = this;
-    if (tip === null || lastConfig === null || start !== 0n) {
+    const isProven = this.isConfigProven && definitions.areProven;
+    if (tip === null || lastConfig === null || start !== 0n || !isProven) {
       return null;
     }
     return {
@@ -148,13 +155,13 @@ class ChainVerifier implements Verifier {
   resume({ tip, commitHash, ...rest }: Checkpoint, blocks: readonly Uint8Array[]): void {
     const named = new Map(blocks.map(readBlock).map((parts) => [parts.header.number, parts]));
     const config = provenParts(named, rest.config);
-    this.takeConfig(config, new Notes(rest.config.number, config.bytes));
+    this.takeConfig(config, true, new Notes(rest.config.number, config.bytes));
     if (this.config === null) {
       throw new Error(`block ${rest.config.number} holds no config`);
     }
     for (const block of rest.definitions) {
       for (const sets of validSets(provenParts(named, block))) {
-        this.definitions.apply(sets, block);
+        this.definitions.apply(sets, block, true);
       }
     }
     if (rest.hasKeyPolicies) {
@@ -172,6 +179,7 @@ class ChainVerifier implements Verifier {
     fork.start = this.start;
     fork.tip = this.tip;
     fork.config = this.config;
+    fork.isConfigProven = this.isConfigProven;
     fork.lastConfig = this.lastConfig;
     fork.definitions = this.definitions.copy();
     fork.keyPolicies = this.keyPolicies.copy();
@@ -211,12 +219,12 @@ class ChainVerifier implements Verifier {
     }
   }
 
-  private checkEntries(parts: BlockParts, notes: Notes): void {
+  private checkEntries(parts: BlockParts, isSigned: boolean, notes: Notes): void {
     const { header, entries, metadata, commitHash } = parts;
     const codes = metadata[TRANSACTIONS_FILTER] ?? Buffer.alloc(0);
     if (header.number === 0n) {
       checkLastConfig(parts, 0n, notes);
-      this.takeConfig(parts, notes);
+      this.takeConfig(parts, isSigned, notes);
       return;
     }
     const isConfig = entries.length === 1 && isConfigEntry(entries[0] ?? Buffer.alloc(0));
@@ -235,20 +243,22 @@ class ChainVerifier implements Verifier {
     if (updates === null) {
       this.state = null;
     }
-    for (const { sets, index } of valid) {
-      this.definitions.apply(sets, { number: header.number, hash: headerHash(header) });
-      this.keyPolicies.apply(sets);
+    const isBlockProven = isSigned && !notes.hasFindings;
+    for (const { sets, index, isProven } of valid) {
+      const block = { number: header.number, hash: headerHash(header) };
+      this.definitions.apply(sets, block, isProven && isBlockProven);
+      this.keyPolicies.apply(sets, isProven && isBlockProven);
       this.state?.apply(sets, header.number, index);
     }
     if (isConfig) {
-      this.takeConfig(parts, notes);
+      this.takeConfig(parts, isSigned, notes);
     }
   }
 
   /** Behind a start that is not the first block, the first config block is taken as it is. */
   private takeUnproven(parts: BlockParts, isConfig: boolean, notes: Notes): void {
     if (isConfig) {
-      this.takeConfig(parts, notes);
+      this.takeConfig(parts, true, notes);
     }
   }
 
@@ -291,7 +301,8 @@ class ChainVerifier implements Verifier {
       if (code === CODES.VALID) {
         const sets = setsOf(judgement);
         isWhole &&= sets !== null;
-        valid.push({ sets: sets ?? [], index });
+        const read = sets ?? setsIn(entries[index] ?? Buffer.alloc(0));
+        valid.push({ sets: read, index, isProven: judgement.kind === 'passes' });
         updates.apply(sets ?? [], versionBytes(header.number, index));
         ids.add(judgement.header?.txId ?? '');
       }
@@ -353,9 +364,10 @@ class ChainVerifier implements Verifier {
     }
   }
 
-  /** Applies the config of a block that was verified by the one before. */
-  private takeConfig(parts: BlockParts, notes: Notes): void {
+  /** Applies the config of a block that was held against the one before. */
+  private takeConfig(parts: BlockParts, isSigned: boolean, notes: Notes): void {
     const config = nextConfig(parts, this.config, this.channel, notes);
+    this.isConfigProven &&= isSigned && !notes.hasFindings;
     if (config !== null) {
       this.channel ??= config.channel;
       this.config = config;
@@ -370,6 +382,8 @@ const setsOf = (judgement: Judgement): readonly AccessSet[] | null =>
 interface Valid {
   readonly sets: readonly AccessSet[];
   readonly index: number;
+  /** Whether it has to be valid, or is only told to be. */
+  readonly isProven: boolean;
 }
 
 interface Judged {

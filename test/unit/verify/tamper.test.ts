@@ -1,5 +1,4 @@
 /** Every kind of tampering with a recorded channel is found, and named at the right block. */
-import { readFileSync } from 'node:fs';
 import { common, type peer } from '@hyperledger/fabric-protos';
 import { describe, expect, test } from '@jest/globals';
 import type { DoubtCode, FindingCode } from '../../../bridge/src/verify/findings.ts';
@@ -8,7 +7,7 @@ import {
   createVerifier,
   type VerifierOptions,
 } from '../../../bridge/src/verify/verifier.ts';
-import { splitBlocks } from '../../support/block-file.ts';
+import { readVector } from '../../support/chain-vectors.ts';
 import {
   blockAt,
   type Chain,
@@ -31,20 +30,8 @@ import {
 } from '../../support/tampering.ts';
 import type { Expected } from '../../vectors/expected.ts';
 
-interface Vector {
-  readonly chain: Chain;
-  readonly expected: Expected;
-}
-
-function vector(profile: 'raft' | 'bft'): Vector {
-  const folder = `test/vectors/${profile}`;
-  const chain = splitBlocks(readFileSync(`${folder}/blocks.bin`));
-  const expected = JSON.parse(readFileSync(`${folder}/expected.json`, 'utf8')) as Expected;
-  return { chain, expected };
-}
-
-const raft = vector('raft');
-const bft = vector('bft');
+const raft = readVector('raft');
+const bft = readVector('bft');
 
 function verifyAll(
   chain: Chain,
@@ -260,6 +247,12 @@ const CODES: readonly Tampering[] = [
     'VALID to BAD_CREATOR_SIGNATURE, all later commit hashes recomputed',
     (c) => recommitted(withCode(c, AT, 0, BAD_SIGNATURE), AT),
     AT,
+    'CODE_WRONG',
+  ],
+  [
+    'VALID to MVCC_READ_CONFLICT of a config, all later commit hashes recomputed',
+    (c) => recommitted(withCode(c, CONFIG, 0, MVCC), CONFIG),
+    CONFIG,
     'CODE_WRONG',
   ],
   ['a code that there is not', (c) => withCode(c, AT, 0, 99), AT, 'CODE_WRONG'],
