@@ -121,6 +121,7 @@ class AssembledShuttle implements Shuttle {
   }
 
   async ingest(options: RunOptions, signal: AbortSignal): Promise<IngestSummary> {
+    this.log.info({ topics: this.settings.ingest.topics }, 'started to ingest');
     const { ingest } = this.settings;
     const ledger = await this.ledger();
     const patience = this.patience(options, signal);
@@ -145,6 +146,7 @@ class AssembledShuttle implements Shuttle {
   }
 
   async publish(options: RunOptions, signal: AbortSignal): Promise<PublishSummary> {
+    this.log.info({ channel: this.settings.fabric.channel }, 'started to publish');
     const { channel, chaincode } = this.settings.fabric;
     const { prefix } = this.settings.publish;
     const protection = protectionOf(this.settings);
@@ -177,6 +179,7 @@ class AssembledShuttle implements Shuttle {
   }
 
   async clean(options: RunOptions, signal: AbortSignal): Promise<StageSummary> {
+    this.log.info({ topic: this.settings.clean.from }, 'started to clean');
     const { settings, log, meter, outage } = this;
     const kafka = this.kafka();
     const stream = () => this.stream();
@@ -296,6 +299,7 @@ class AssembledShuttle implements Shuttle {
     options: Parameters<Shuttle['index']>[0],
     signal: AbortSignal,
   ): ReturnType<Shuttle['index']> {
+    this.log.info({ channel: this.settings.fabric.channel }, 'started to index');
     const { settings, log, outage } = this;
     const parts = { settings, kafka: this.kafka(), log, outage, clock };
     return await indexWith(parts, { ...options, ...this.bounds(options) }, signal);

@@ -211,8 +211,7 @@ describe('a service that is told to stop', () => {
       expect(metrics).toMatch(
         /shuttle_records_applied_total\{topic="stopped",partition="\d"\} [1-9]/,
       );
-      bridge.process.kill('SIGTERM');
-      const { code, stderr } = await bridge.ended;
+      const { code, stderr } = await bridge.stop();
       expect([code, countOf(stderr, '"level":"error"')]).toEqual([0, 0]);
       const last = await runShuttle(['run', '--until-end', '--json'], mine, world.dir);
       expect([last.code, last.stderr.slice(-2_000)]).toEqual([0, expect.anything()]);

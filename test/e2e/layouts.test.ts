@@ -177,8 +177,7 @@ describe('the group’s offsets', () => {
       await bridge.waitFor((log) => log.includes('"began a partition"'));
       const running = await flow.shuttle([...reset, 'earliest']);
       expect([running.code, running.stderr]).toEqual([4, expect.stringContaining('GROUP_ACTIVE')]);
-      bridge.process.kill('SIGTERM');
-      await bridge.ended;
+      await bridge.stop();
 
       expect((await flow.json([...reset, 'earliest'])).partitions).toEqual([
         { topic: flow.topic, partition: 0, before: '60', after: '0' },
@@ -226,8 +225,7 @@ describe('partitions that are added', () => {
       await flow.produce(120, (key) => key % 4);
       // kafkajs looks for new partitions once a minute.
       await bridge.waitFor((log) => /"partition":3[^\n]*"committed a batch"/.test(log));
-      bridge.process.kill('SIGTERM');
-      expect((await bridge.ended).code).toBe(0);
+      expect((await bridge.stop()).code).toBe(0);
       await flow.ingest();
       await flow.expectExactlyOnce();
     },

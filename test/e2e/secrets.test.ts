@@ -116,8 +116,7 @@ async function serve(settings: Settings): Promise<void> {
   for (const path of ['metrics', 'healthz', 'readyz', 'nothing']) {
     told += await (await fetch(`http://127.0.0.1:${HTTP_PORT}/${path}`)).text();
   }
-  service.process.kill('SIGTERM');
-  const { stdout, stderr } = await service.ended;
+  const { stdout, stderr } = await service.stop();
   told += `${stdout}${stderr}`;
 }
 

@@ -4,6 +4,7 @@ import type { Settings } from '../support/cli.ts';
 import {
   createTopic,
   createWorld,
+  jsonShuttle,
   MINUTE_MS,
   produceAll,
   quietShuttle,
@@ -20,12 +21,7 @@ const SETTINGS: Settings = {
 let world: World;
 
 const shuttle = (...args: readonly string[]) => quietShuttle(world, args, SETTINGS);
-
-async function json(...args: readonly string[]) {
-  const { code, stdout, stderr } = await shuttle(...args, '--json');
-  expect(stderr).toBe('');
-  return { code, ...JSON.parse(stdout) };
-}
+const json = (...args: readonly string[]) => jsonShuttle(world, args, SETTINGS);
 
 beforeAll(async () => {
   world = await createWorld(8_300);

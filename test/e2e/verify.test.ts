@@ -9,6 +9,7 @@ import { runShuttle } from '../support/cli.ts';
 import {
   createTopic,
   createWorld,
+  jsonShuttle,
   MINUTE_MS,
   produceAll,
   quietShuttle,
@@ -25,12 +26,7 @@ let genesis: string;
 let height: string;
 
 const shuttle = (...args: readonly string[]) => quietShuttle(world, args);
-
-async function json(...args: readonly string[]) {
-  const { code, stdout, stderr } = await shuttle(...args, '--json');
-  expect(stderr).toBe('');
-  return { code, ...JSON.parse(stdout) };
-}
+const json = (...args: readonly string[]) => jsonShuttle(world, args);
 
 beforeAll(async () => {
   world = await createWorld(21_450);

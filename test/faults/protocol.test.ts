@@ -73,8 +73,7 @@ async function carryAll(topic: string): Promise<readonly Ended[]> {
   const settings = settingsOf(topic);
   const publisher = startShuttle(['publish'], settings, world.dir);
   const ingested = await runShuttle(['ingest', '--until-end', '--json'], settings, world.dir);
-  publisher.process.kill('SIGTERM');
-  const stopped = await publisher.ended;
+  const stopped = await publisher.stop();
   const published = await runShuttle(['publish', '--until-end', '--json'], settings, world.dir);
   return [ingested, stopped, published];
 }

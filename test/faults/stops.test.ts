@@ -190,8 +190,7 @@ describe("a client of one's own organisation that moves a watermark", () => {
       expect(stops).toEqual([expect.objectContaining({ level: 'error', topic, code })]);
       expect(stops[0]?.err).toMatch(/transaction [0-9a-f]{64}/);
       // Nothing that it passed over was acked.
-      flow.bridge.process.kill('SIGTERM');
-      expect((await flow.bridge.ended).code).toBe(5);
+      expect((await flow.bridge.stop()).code).toBe(5);
       const again = await runShuttle(['ingest', '--until-end'], flow.settings, world.dir);
       expect([again.code, again.stderr]).toEqual([5, expect.stringContaining(code)]);
       const args = ['reconcile', '--source', topic, '--json'];

@@ -22,6 +22,8 @@ export interface Running {
   log(): string;
   /** Resolves when `enough` says so of the log so far; rejects when the process ends before. */
   waitFor(enough: (stderr: string) => boolean): Promise<void>;
+  /** Asks for an orderly stop, as soon as the command heeds it: before, a signal just ends it. */
+  stop(): Promise<Ended>;
 }
 
 /** Settings by SHUTTLE_ environment; nothing of the caller's own is passed on. */
@@ -75,7 +77,12 @@ export function startShuttle(args: readonly string[], settings: Settings, cwd: s
         reject(new Error(`shuttle ended with ${code} too early:\n${stderr.slice(-2000)}`));
       });
     });
-  return { process: child, ended, log: () => stderr, waitFor };
+  const stop = async (): Promise<Ended> => {
+    await waitFor((log) => log.includes('"started to '));
+    child.kill('SIGTERM');
+    return await ended;
+  };
+  return { process: child, ended, log: () => stderr, waitFor, stop };
 }
 
 export async function runShuttle(

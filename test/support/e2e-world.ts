@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from '@jest/globals';
 import {
   asNetworkError,
   type Network,
@@ -87,6 +88,13 @@ export function quietShuttle(
   settings: Settings = {},
 ): Promise<Ended> {
   return runShuttle(args, { ...own, SHUTTLE_LOG__LEVEL: 'error', ...settings }, dir);
+}
+
+/** The same with --json, for a command that has nothing to say on stderr. */
+export async function jsonShuttle(world: World, args: readonly string[], settings: Settings = {}) {
+  const { code, stdout, stderr } = await quietShuttle(world, [...args, '--json'], settings);
+  expect(stderr).toBe('');
+  return { code, ...JSON.parse(stdout) };
 }
 
 type Peer = World['network']['description']['peers'][number];

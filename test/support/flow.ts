@@ -141,8 +141,7 @@ export class Flow {
   async expectComplete(exit = 0): Promise<void> {
     const { world, topic, settings } = this;
     expect(this.bridge.process.exitCode).toBeNull();
-    this.bridge.process.kill('SIGTERM');
-    const { code, stderr } = await this.bridge.ended;
+    const { code, stderr } = await this.bridge.stop();
     expect([code, stderr.slice(-2_000)]).toEqual([exit, expect.anything()]);
     const last = await runShuttle(['publish', '--until-end'], settings, world.dir);
     expect([last.code, last.stderr.slice(-2_000)]).toEqual([0, expect.anything()]);

@@ -250,9 +250,8 @@ describe('two instances of shuttle clean', () => {
       enough.abort();
       const count = await produced;
       const found = await readAll(at, 3, count);
-      for (const { process, ended } of instances) {
-        process.kill('SIGTERM');
-        expect((await ended).code).toBe(0);
+      for (const instance of instances) {
+        expect((await instance.stop()).code).toBe(0);
       }
       expectComplete(found, 3, count);
     },
@@ -372,9 +371,8 @@ describe('shuttle clean', () => {
       await zombie.waitFor((log) => log.slice(before).includes('committed cleaned records'));
       enough.abort();
       const found = await readAll(at, 2, await produced);
-      for (const { process, ended } of [zombie, heir]) {
-        process.kill('SIGTERM');
-        expect((await ended).code).toBe(0);
+      for (const instance of [zombie, heir]) {
+        expect((await instance.stop()).code).toBe(0);
       }
       expectComplete(found, 2, await produced);
     },
@@ -459,8 +457,7 @@ describe('shuttle clean', () => {
       await running.waitFor((log) => log.includes('reached the far side again'));
       await Promise.all([produce(at.from, 0, 200, 300), produce(at.from, 1, 0, 500)]);
       const found = await readAll(at, 2, 500);
-      running.process.kill('SIGTERM');
-      const { code, stderr } = await running.ended;
+      const { code, stderr } = await running.stop();
       expect(code).toBe(0);
       expect(stderr.match(/"msg":"lost the far side, waiting"/g)).toHaveLength(1);
       expectComplete(found, 2, 500);

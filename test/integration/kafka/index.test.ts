@@ -107,8 +107,7 @@ describe('an index', () => {
       });
       expect(await listed()).toEqual(table);
       const feeder = feeders.pop();
-      feeder?.process.kill('SIGTERM');
-      expect(await feeder?.ended).toMatchObject({ code: 0, signal: null });
+      expect(await feeder?.stop()).toMatchObject({ code: 0, signal: null });
     },
     2 * MINUTE,
   );
