@@ -14,7 +14,8 @@ import {
   readSignatureHeader,
   readSimulation,
 } from '@shuttle/bridge/dist/verify/envelope.js';
-import { readAccessSets, Updates, versionBytes } from '@shuttle/bridge/dist/verify/rwset.js';
+import { readAccessSets } from '@shuttle/bridge/dist/verify/rwset.js';
+import { Updates, versionBytes } from '@shuttle/bridge/dist/verify/updates.js';
 import { bytesField, uvarint } from '@shuttle/bridge/dist/verify/wire.js';
 import { createVerifier } from '@shuttle/bridge/verify';
 import { measureCeiling, measureNaive } from './inbound.ts';

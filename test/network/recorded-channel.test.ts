@@ -1,5 +1,4 @@
 /** A recorded channel holds what the tests of verification rely on. */
-import { availableParallelism, loadavg } from 'node:os';
 import { common, peer } from '@hyperledger/fabric-protos';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { createVerifier } from '../../bridge/src/verify/verifier.ts';
@@ -8,8 +7,6 @@ import { type RecordedChannel, recordChannel } from '../support/recorded-channel
 
 jest.setTimeout(300_000);
 
-/** On a machine of its own it takes half of this. */
-const SECONDS_MAX = 90;
 const EVERYWHERE = [
   'VALID',
   'MVCC_READ_CONFLICT',
@@ -27,10 +24,7 @@ describe.each([
 ] as const)('a recorded channel of the $profile profile', ({ profile, codes, configs }) => {
   let channel: RecordedChannel;
   beforeAll(async () => {
-    const startedAt = performance.now();
-    channel = await recordChannel({ profile, portOffset: 20_000 });
-    const share = Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
-    expect((performance.now() - startedAt) / 1_000).toBeLessThan(SECONDS_MAX * share);
+    channel = await recordChannel({ profile, portOffset: 20_624 });
   });
 
   test('has every kind of validation code that the profile lets into blocks', () => {
@@ -56,6 +50,12 @@ describe.each([
       const verifier = createVerifier({ genesisHash: null, channel: 'mychannel', replay: true });
       const reports = blocks.map((bytes) => verifier.verify(bytes));
       expect(reports.flatMap(({ findings }) => findings)).toEqual([]);
+      // Of the codes, only those of ranges stay in doubt: repeated ids and stale reads are proven.
+      const doubted = reports
+        .flatMap(({ doubts }) => doubts)
+        .filter(({ code }) => code === 'CODE_UNPROVEN')
+        .map(({ block, transaction }) => channel.codes[Number(block)]?.[transaction ?? -1]);
+      expect(new Set(doubted)).toEqual(new Set([peer.TxValidationCode.PHANTOM_READ_CONFLICT]));
     }
   });
 

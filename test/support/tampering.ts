@@ -8,12 +8,8 @@ import {
   readPayload,
   readSimulation,
 } from '../../bridge/src/verify/envelope.ts';
-import {
-  type AccessSet,
-  readAccessSets,
-  Updates,
-  versionBytes,
-} from '../../bridge/src/verify/rwset.ts';
+import { type AccessSet, readAccessSets } from '../../bridge/src/verify/rwset.ts';
+import { Updates, versionBytes } from '../../bridge/src/verify/updates.ts';
 import { bytesField } from '../../bridge/src/verify/wire.ts';
 import { headerHash } from './independent.ts';
 

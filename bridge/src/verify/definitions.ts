@@ -44,13 +44,13 @@ const DEFINITIONS_MAX = 10_000;
 /** Whether a set writes how a chaincode's transactions are validated. */
 export function definesChaincode({ namespace, collection, writes }: AccessSet): boolean {
   const isLifecycle = namespace === LIFECYCLE && collection === '';
-  return isLifecycle && writes.some(({ key }) => FIELD.test(key.toString('utf8')));
+  return isLifecycle && writes.keys().some((key) => FIELD.test(key.toString('utf8')));
 }
 
 /** The chaincodes whose validation a set writes, each with the field that it writes. */
 export function definedFields(set: AccessSet): readonly (readonly [string, string])[] {
   return definesChaincode(set)
-    ? set.writes.flatMap(({ key }) => {
+    ? set.writes.keys().flatMap((key) => {
         const [, name, field] = FIELD.exec(key.toString('utf8')) ?? [];
         return name === undefined || field === undefined ? [] : [[name, field] as const];
       })

@@ -130,7 +130,7 @@ export class EvidenceCollector {
         ({ namespace, collection, writes }) =>
           namespace === chaincode &&
           collection === '' &&
-          writes.some(({ key }) => key.equals(needle)),
+          writes.keys().some((key) => key.equals(needle)),
       )
     );
   }

@@ -291,7 +291,7 @@ class EvidenceCheck {
     const wanted = Buffer.from(key);
     const write = sets
       .filter(({ namespace, collection }) => namespace === chaincode && collection === '')
-      .flatMap(({ writes }) => writes)
+      .flatMap(({ writes }) => [...writes])
       .findLast((each) => each.key.equals(wanted));
     if (write === undefined) {
       const sentence = `It does not write ${JSON.stringify(key)} for ${chaincode}.`;

@@ -1,12 +1,22 @@
 /**
- * Which transaction wrote each key last, for who wants every validation code proven: its memory
- * grows with the number of keys on the ledger, some 200 bytes for each.
+ * Which transaction wrote each key last, and the ids of all transactions, for who wants every
+ * validation code proven: its memory grows with the ledger, some 200 bytes for each key and each id.
  */
 import { nameOf } from './key-policies.ts';
 import type { AccessSet, Version } from './rwset.ts';
 
-export class StateVersions {
+export class LedgerState {
   private readonly byKey = new Map<string, Version>();
+  private readonly ids = new Set<string>();
+
+  /** Takes the id of a transaction in a block, valid or not: a peer refuses each later one. */
+  addId(txId: string): void {
+    this.ids.add(txId);
+  }
+
+  hasId(txId: string): boolean {
+    return this.ids.has(txId);
+  }
 
   /** Takes what a valid transaction has written. */
   apply(sets: readonly AccessSet[], block: bigint, transaction: number): void {
@@ -29,10 +39,13 @@ export class StateVersions {
     }
   }
 
-  copy(): StateVersions {
-    const copy = new StateVersions();
+  copy(): LedgerState {
+    const copy = new LedgerState();
     for (const [name, version] of this.byKey) {
       copy.byKey.set(name, version);
+    }
+    for (const txId of this.ids) {
+      copy.ids.add(txId);
     }
     return copy;
   }

@@ -291,7 +291,7 @@ function judgeNamespace(
 function keysToCheck({ writes, metadataWrites }: AccessSet, context: Context): readonly Buffer[] {
   const hasPolicies = !context.keyPolicies.isEmpty || context.changedPolicies.size > 0;
   const most = hasPolicies ? undefined : 1;
-  return [...writes.slice(0, most), ...metadataWrites.slice(0, most)].map(({ key }) => key);
+  return [...writes.keys(most), ...metadataWrites.slice(0, most).map(({ key }) => key)];
 }
 
 function keyPolicy(

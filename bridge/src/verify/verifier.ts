@@ -16,16 +16,16 @@ import {
   nextConfig,
 } from './block-checks.ts';
 import type { BlockRef, Checkpoint } from './checkpoint.ts';
-import { checkCode } from './codes.ts';
+import { checkCode, isPast } from './codes.ts';
 import type { ChannelConfig } from './config.ts';
 import { Definitions } from './definitions.ts';
-import { setsIn, validSets } from './entry-sets.ts';
+import { setsIn, txIdIn, validSets } from './entry-sets.ts';
 import { KeyPolicies } from './key-policies.ts';
 import { type BlockReport, Notes } from './notes.ts';
-
-import { type AccessSet, Updates, versionBytes } from './rwset.ts';
-import { StateVersions } from './state.ts';
+import type { AccessSet } from './rwset.ts';
+import { LedgerState } from './state.ts';
 import { CODES, type Context, type Judgement, judgeEntry } from './transaction.ts';
+import { Updates, versionBytes } from './updates.ts';
 import { uvarint } from './wire.ts';
 
 export type { BlockReport } from './notes.ts';
@@ -93,12 +93,12 @@ class ChainVerifier implements Verifier {
   private definitions = new Definitions();
   private keyPolicies = new KeyPolicies();
   /** Null unless it is followed from the first block on. */
-  private state: StateVersions | null;
+  private state: LedgerState | null;
 
   constructor(options: VerifierOptions) {
     this.options = options;
     this.channel = options.channel;
-    this.state = options.replay === true ? new StateVersions() : null;
+    this.state = options.replay === true ? new LedgerState() : null;
   }
 
   verify(bytes: Uint8Array): BlockReport {
@@ -243,15 +243,25 @@ class ChainVerifier implements Verifier {
     if (updates === null) {
       this.state = null;
     }
-    const isBlockProven = isSigned && !notes.hasFindings;
+    this.takeWrites(parts, valid, isSigned && !notes.hasFindings);
+    if (isConfig) {
+      this.takeConfig(parts, isSigned, notes);
+    }
+  }
+
+  private takeWrites(
+    { header, entries }: BlockParts,
+    valid: readonly Valid[],
+    isBlockProven: boolean,
+  ): void {
+    const block = { number: header.number, hash: headerHash(header) };
     for (const { sets, index, isProven } of valid) {
-      const block = { number: header.number, hash: headerHash(header) };
       this.definitions.apply(sets, block, isProven && isBlockProven);
       this.keyPolicies.apply(sets, isProven && isBlockProven);
       this.state?.apply(sets, header.number, index);
     }
-    if (isConfig) {
-      this.takeConfig(parts, isSigned, notes);
+    for (const entry of this.state === null ? [] : entries) {
+      this.state?.addId(txIdIn(entry));
     }
   }
 
@@ -304,6 +314,8 @@ class ChainVerifier implements Verifier {
         const read = sets ?? setsIn(entries[index] ?? Buffer.alloc(0));
         valid.push({ sets: read, index, isProven: judgement.kind === 'passes' });
         updates.apply(sets ?? [], versionBytes(header.number, index));
+      }
+      if (isPast(code)) {
         ids.add(judgement.header?.txId ?? '');
       }
     });

@@ -162,6 +162,19 @@ export function uvarint(value: number | bigint): Buffer {
   return Buffer.from(groups);
 }
 
+/** How many bytes `uvarint` takes for a length. */
+export function uvarintBytes(value: number): number {
+  return value < 0x80
+    ? 1
+    : value < 0x4000
+      ? 2
+      : value < 0x20_0000
+        ? 3
+        : value < 0x1000_0000
+          ? 4
+          : 5;
+}
+
 /** Length-delimited field; nothing when the value is empty, as proto3 has it. */
 export function encodeBytes(field: number, value: Uint8Array): Buffer[] {
   return value.length === 0 ? [] : encodeItem(field, value);
