@@ -23,7 +23,7 @@ const TOPIC = 'fuzz';
 let world: World;
 
 beforeAll(async () => {
-  world = await createWorld(19_051);
+  world = await createWorld(21_718);
 }, 10 * MINUTE_MS);
 
 afterAll(async () => {

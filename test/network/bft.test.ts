@@ -24,7 +24,7 @@ const ORDERERS = ['orderer', 'orderer2', 'orderer3', 'orderer4'];
 
 let world: World;
 beforeAll(async () => {
-  world = await createWorld(20_000, { profile: 'bft' });
+  world = await createWorld(20_900, { profile: 'bft' });
 });
 afterAll(() => world?.close());
 

@@ -21,7 +21,7 @@ beforeAll(async () => {
   dir = await temporaryDir();
   network = await startNetwork({
     dir,
-    portOffset: 20_000,
+    portOffset: 20_300,
     orderers: 3,
     brokers: 3,
     kafkaSecure: true,

@@ -20,7 +20,7 @@ let dir: string;
 const at = (...args: string[]): string[] => [...args, '--dir', dir];
 const up = (onOutput?: Parameters<typeof cli>[1]) =>
   cli(
-    at('up', '--port-offset', '20000', '--chaincode', FIXTURE, '--chaincode-name', 'fixture'),
+    at('up', '--port-offset', '21204', '--chaincode', FIXTURE, '--chaincode-name', 'fixture'),
     onOutput,
   );
 

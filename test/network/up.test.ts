@@ -17,7 +17,7 @@ import {
 
 jest.setTimeout(180_000);
 
-const OFFSET = 20_000;
+const OFFSET = 20_007;
 const ALL = [
   'chaincode-fixture-org1',
   'chaincode-fixture-org2',
