@@ -19,7 +19,7 @@ let kafka: Kafka;
 const opened: (Producer | Consumer)[] = [];
 
 beforeAll(async () => {
-  broker = await startTestBroker({ portOffset: 22_032 });
+  broker = await startTestBroker({ portOffset: 22_200 });
   kafka = new Kafka({ brokers: [...broker.proxied], logLevel: logLevel.NOTHING });
 });
 

@@ -24,7 +24,7 @@ describe.each([
 ] as const)('a recorded channel of the $profile profile', ({ profile, codes, configs }) => {
   let channel: RecordedChannel;
   beforeAll(async () => {
-    channel = await recordChannel({ profile, portOffset: 20_624 });
+    channel = await recordChannel({ profile, portOffset: 22_470 });
   });
 
   test('has every kind of validation code that the profile lets into blocks', () => {

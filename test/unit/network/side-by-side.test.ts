@@ -4,7 +4,7 @@ import { DEFAULT_TOPOLOGY } from '../../../network/src/options.ts';
 import { chaincodePort, createTopology } from '../../../network/src/topology.ts';
 import { sourceFiles } from '../../support/sources.ts';
 
-const OFFSET = /(?:portOffset: |createWorld\(|PORT_OFFSET = )([0-9_]+)/g;
+const OFFSET = /(?:portOffset: |createWorld\(|OFFSET = |'--port-offset', ')([0-9_]+)/g;
 
 /** The port offsets that a file's text names. */
 function offsetsOf(text: string): number[] {
@@ -22,21 +22,27 @@ function portsOf(portOffset: number, orderers: 3 | 4): Set<number> {
   return new Set([...Array.from(ports, (match) => Number(match[1])), ...chaincodes]);
 }
 
-test('no two test files want the same port', () => {
-  const files = ['test/integration', 'test/e2e'].flatMap(sourceFiles);
-  const networks = files.flatMap(({ path, text }) =>
-    offsetsOf(text).map((offset) => {
-      const ports = portsOf(offset, text.includes("'bft'") ? 4 : 3);
-      return { path, offset, ports };
-    }),
-  );
-  expect(networks.length).toBeGreaterThan(15);
-  expect(networks[0]?.ports.size).toBeGreaterThan(30);
-  const shared = networks.flatMap((one, index) =>
-    networks.slice(index + 1).flatMap((other) => {
-      const both = [...one.ports].filter((port) => other.ports.has(port));
-      return both.length === 0 ? [] : [`${one.path} and ${other.path}: ${both.join(', ')}`];
-    }),
-  );
-  expect(shared).toEqual([]);
-});
+/** What one command runs. */
+const SUITES = [['test/network', 'test/integration', 'test/e2e'], ['test/faults']];
+
+test.each(SUITES.map((folders) => ({ folders })))(
+  'no two files of $folders want the same port',
+  ({ folders }) => {
+    const files = folders.flatMap(sourceFiles);
+    const networks = files.flatMap(({ path, text }) =>
+      offsetsOf(text).map((offset) => {
+        const ports = portsOf(offset, text.includes("'bft'") ? 4 : 3);
+        return { path, offset, ports };
+      }),
+    );
+    expect(networks.length).toBeGreaterThan(4);
+    expect(networks[0]?.ports.size).toBeGreaterThan(30);
+    const shared = networks.flatMap((one, index) =>
+      networks.slice(index + 1).flatMap((other) => {
+        const both = [...one.ports].filter((port) => other.ports.has(port));
+        return both.length === 0 ? [] : [`${one.path} and ${other.path}: ${both.join(', ')}`];
+      }),
+    );
+    expect(shared).toEqual([]);
+  },
+);
