@@ -16,7 +16,7 @@ export interface ChainOptions {
   readonly channel: string | null;
   /** Number of a block that the chain has to reach; null takes its end as it is. */
   readonly height: bigint | null;
-  /** Follows the state, so that read conflicts are proven; memory grows with the keys. */
+  /** Follows the state, so that codes are proven that need it; memory grows with the ledger. */
   readonly replay?: boolean;
   readonly peers: readonly PeerBlocks[];
   /** Reads the headers of the topic's records only: the header chain, and nothing in the blocks. */
@@ -27,6 +27,13 @@ export interface ChainOptions {
   readonly toldMax: number;
   readonly onProgress: (blocks: number, done: number, total: number) => void;
 }
+
+/**
+ * What the validation codes rest on that need the state of the ledger, as that of every transaction
+ * that has read something: the state, followed from block 0 on; attestations of the bridge; or
+ * nothing but the commit hashes, which nobody signs. `none` were read with `headersOnly`.
+ */
+export type CodesBy = 'state' | 'attestations' | 'commit-hashes' | 'none';
 
 export interface ChainSummary {
   /** Number of the first block that was there; null without any. */
@@ -43,6 +50,7 @@ export interface ChainSummary {
   readonly findingCount: number;
   readonly findingCounts: Told['counts'];
   readonly doubts: Readonly<Partial<Record<DoubtCode, DoubtCount>>>;
+  readonly codesBy: CodesBy;
   readonly peers: readonly PeerComparison[];
   /** False when the signal has ended it before. */
   readonly isComplete: boolean;
@@ -213,9 +221,21 @@ class Walk {
       findingCount,
       findingCounts,
       doubts,
+      codesBy: this.codesBy(),
       peers,
       isComplete,
     };
+  }
+
+  private codesBy(): CodesBy {
+    const { headersOnly, replay, attestedBy } = this.options;
+    if (headersOnly === true) {
+      return 'none';
+    }
+    if (replay === true && this.first === 0n) {
+      return 'state';
+    }
+    return attestedBy === undefined ? 'commit-hashes' : 'attestations';
   }
 
   private reach({ number, hash, commitHash }: BlockReport): void {

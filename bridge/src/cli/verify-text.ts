@@ -1,7 +1,7 @@
 /** What a verification has found, for people. */
 import { CHAIN_FINDINGS, type ChainFinding, type ChainFindingCode } from '../chain/findings.ts';
 import type { PeerComparison } from '../chain/peers.ts';
-import type { ChainSummary } from '../chain/verify.ts';
+import type { ChainSummary, CodesBy } from '../chain/verify.ts';
 import { DOUBTS, type Doubt } from '../verify/findings.ts';
 import { counted, grouped, table } from './text.ts';
 import type { Trust } from './trust.ts';
@@ -16,6 +16,13 @@ export function findingText(finding: ChainFinding | Doubt): string {
   ];
   return `${place.filter(Boolean).join(', ')}  ${code}  ${sentence}`;
 }
+
+const CODES_BY: Readonly<Record<Exclude<CodesBy, 'none'>, string>> = {
+  state: 'proven by the state, followed from block 0 on, but for ranges that were read',
+  attestations: 'as the commit hashes state them, which the bridge has signed',
+  'commit-hashes':
+    'as the commit hashes state them, which nobody signs: --replay, --peer and --attested-by do more',
+};
 
 /** Findings by their codes, then doubts, then how far the chain is proven and on what it rests. */
 export function chainLines(source: string, summary: ChainSummary, trust: Trust): string[] {
@@ -39,6 +46,7 @@ export function chainLines(source: string, summary: ChainSummary, trust: Trust):
             ['hash', proven.hash],
             ['commit hash', proven.commitHash ?? 'none'],
           ]),
+      ...(summary.codesBy === 'none' ? [] : [['codes', CODES_BY[summary.codesBy]]]),
       ['trust', trustText(trust, summary.genesisHash)],
       ...summary.peers.map((peer) => ['peer', peerText(peer)]),
     ]),

@@ -61,6 +61,20 @@ describe('a chain', () => {
     expect(summary.proven).toEqual(summary.last);
   });
 
+  test.each([
+    ['nothing but commit hashes', {}, 'commit-hashes'],
+    ['the state that was followed', { replay: true }, 'state'],
+    ['attestations', { attestedBy: new Map() }, 'attestations'],
+    ['nothing where only headers were read', { headersOnly: true }, 'none'],
+  ] as const)('has codes that rest on %s', async (_, options, codesBy) => {
+    expect(await run(memorySource(chain), options)).toMatchObject({ codesBy });
+  });
+
+  test('that begins late has codes that no state was followed to', async () => {
+    const late = await run(memorySource(chain.slice(1)), { replay: true });
+    expect(late).toMatchObject({ codesBy: 'commit-hashes' });
+  });
+
   test('without a pin is doubted, with one of another chain is wrong', async () => {
     const unpinned = await run(memorySource(chain), { genesisHash: null });
     expect(unpinned).toMatchObject({ doubts: { GENESIS_NOT_PINNED: { count: 1 } } });

@@ -54,7 +54,10 @@ export function verifyCommand(cli: Cli): Command {
       'public key whose attestation each block of the topic should have',
       (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
     )
-    .option('--replay', 'follow the state, to prove read conflicts too; memory grows with the keys')
+    .option(
+      '--replay',
+      'follow the state, to prove codes that need it; memory grows with the ledger',
+    )
     .option('--strict', 'what cannot be proven is a failure, too')
     .option('--max-findings <count>', `findings to tell in full (default: ${TOLD_DEFAULT})`);
   return define(cli, command, { once: false, quiet: true }, (session) =>
