@@ -21,7 +21,7 @@ const CODES_BY: Readonly<Record<Exclude<CodesBy, 'none'>, string>> = {
   state: 'proven by the state, followed from block 0 on, but for ranges that were read',
   attestations: 'as the commit hashes state them, which the bridge has signed',
   'commit-hashes':
-    'as the commit hashes state them, which nobody signs: --replay, --peer and --attested-by do more',
+    'as the commit hashes state them, which nobody signs: see --replay, --peer, --attested-by',
 };
 
 /** Findings by their codes, then doubts, then how far the chain is proven and on what it rests. */

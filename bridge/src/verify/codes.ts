@@ -18,14 +18,14 @@ const BY_STATE: readonly number[] = [
 
 /** What is known of a block's transactions before one of them. */
 export interface Before {
-  /** Of those in the block of which a peer has found nothing wrong before it looked at the state. */
+  /** Of those in the block in which nothing is wrong but, at most, what they have read. */
   readonly ids: ReadonlySet<string>;
   readonly updates: Pick<Updates, 'conflictsWith'>;
   /** Null unless the state is followed. */
   readonly state: LedgerState | null;
 }
 
-/** Whether a code is one by which a peer has found nothing wrong before it looked at the state. */
+/** Whether a code says that nothing is wrong but, at most, what the transaction has read. */
 export const isPast = (code: number): boolean =>
   code === CODES.VALID || code === CODES.MVCC_READ_CONFLICT || code === CODES.PHANTOM_READ_CONFLICT;
 

@@ -1,6 +1,6 @@
 /**
  * Which transaction wrote each key last, and the ids of all transactions, for who wants every
- * validation code proven: its memory grows with the ledger, some 200 bytes for each key and each id.
+ * validation code proven: its memory grows with the ledger, some 200 bytes for each key and id.
  */
 import { nameOf } from './key-policies.ts';
 import type { AccessSet, Version } from './rwset.ts';

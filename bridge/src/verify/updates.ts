@@ -138,39 +138,109 @@ function forLastOfEach(
   runs: readonly Run[],
   tell: (writes: Writes, index: number, version: Buffer) => void,
 ): void {
-  const [only] = runs;
-  if (only !== undefined && runs.length === 1 && isInOrder(only.writes)) {
-    for (let index = 0; index < only.writes.length; index++) {
-      tell(only.writes, index, only.version);
+  const merge = new Merge(runs);
+  const order = merge.order();
+  for (let at = 0; at < order.length; at++) {
+    const [one, next] = [order[at] ?? 0, order[at + 1]];
+    if (next === undefined || !merge.hasRepeated || merge.compare(one, next) !== 0) {
+      const { writes, version } = merge.runOf(one);
+      tell(writes, merge.indexOf(one), version);
     }
-    return;
   }
-  const all = runs.flatMap(({ writes, version }) =>
-    Array.from({ length: writes.length }, (_, index) => ({ writes, index, version })),
-  );
-  // Whatever is the same is compared, and sorting keeps the order of writes of the same key.
-  let isRepeated = false;
-  all.sort((one, other) => {
-    const order = one.writes.compareKeys(one.index, other.writes, other.index);
-    isRepeated ||= order === 0;
-    return order;
-  });
-  all.forEach(({ writes, index, version }, at) => {
-    const next = isRepeated ? all[at + 1] : undefined;
-    if (next === undefined || writes.compareKeys(index, next.writes, next.index) !== 0) {
-      tell(writes, index, version);
-    }
-  });
 }
 
-/** As a peer writes those of a transaction, each key once. */
-function isInOrder(writes: Writes): boolean {
-  for (let index = 1; index < writes.length; index++) {
-    if (writes.compareKeys(index - 1, writes, index) >= 0) {
-      return false;
+/**
+ * Puts all writes of runs in the order of their keys, those of the same key as they were written.
+ * A peer has sorted those of each transaction, so that only what is in order already is merged.
+ */
+class Merge {
+  /** Whether some key is written more than once: whatever is the same is compared on the way. */
+  hasRepeated = false;
+  private readonly runs: readonly Run[];
+  /** Of each write, as they come: which run, and which of its writes. */
+  private readonly run: Uint32Array;
+  private readonly index: Uint32Array;
+
+  constructor(runs: readonly Run[]) {
+    const count = runs.reduce((sum, { writes }) => sum + writes.length, 0);
+    this.runs = runs;
+    this.run = new Uint32Array(count);
+    this.index = new Uint32Array(count);
+    let next = 0;
+    runs.forEach(({ writes }, run) => {
+      for (let index = 0; index < writes.length; index++) {
+        this.run[next] = run;
+        this.index[next] = index;
+        next += 1;
+      }
+    });
+  }
+
+  runOf(one: number): Run {
+    return this.runs[this.run[one] as number] as Run;
+  }
+
+  indexOf(one: number): number {
+    return this.index[one] as number;
+  }
+
+  compare(one: number, other: number): number {
+    const { writes } = this.runOf(one);
+    const order = writes.compareKeys(
+      this.indexOf(one),
+      this.runOf(other).writes,
+      this.indexOf(other),
+    );
+    this.hasRepeated ||= order === 0;
+    return order;
+  }
+
+  order(): Uint32Array {
+    let order = this.run.map((_, at) => at);
+    let other = new Uint32Array(order.length);
+    for (let ends = this.endsOfOrdered(); ends.length > 1; ends = everySecond(ends)) {
+      let start = 0;
+      for (let n = 0; n < ends.length; n += 2) {
+        const middle = ends[n] ?? 0;
+        const end = ends[n + 1] ?? middle;
+        this.mergeInto(other, order, start, middle, end);
+        start = end;
+      }
+      [order, other] = [other, order];
+    }
+    return order;
+  }
+
+  /** Behind which writes the next one has a lower key; and the end. */
+  private endsOfOrdered(): number[] {
+    const ends: number[] = [];
+    for (let at = 1; at <= this.run.length; at++) {
+      if (at === this.run.length || this.compare(at - 1, at) > 0) {
+        ends.push(at);
+      }
+    }
+    return ends;
+  }
+
+  private mergeInto(
+    target: Uint32Array,
+    from: Uint32Array,
+    start: number,
+    middle: number,
+    end: number,
+  ): void {
+    let [left, right] = [start, middle];
+    for (let at = start; at < end; at++) {
+      const isLeft =
+        right === end ||
+        (left < middle && this.compare(from[left] as number, from[right] as number) <= 0);
+      target[at] = from[isLeft ? left++ : right++] as number;
     }
   }
-  return true;
+}
+
+function everySecond(ends: readonly number[]): number[] {
+  return ends.filter((_, n) => n % 2 === 1 || n === ends.length - 1);
 }
 
 const NONE: Buffer<ArrayBuffer> = Buffer.alloc(0);
