@@ -1,6 +1,11 @@
 /** `EventStore` on the database: the same answers in the same order as by the ledger's index. */
 import { type EpcisEvent, isEvent, parseEvent, type Role } from '@shuttle/chaincode/epcis/event';
-import type { Entry, EntryQuery, EventStore } from '@shuttle/chaincode/epcis/store';
+import {
+  compare,
+  type Entry,
+  type EntryQuery,
+  type EventStore,
+} from '@shuttle/chaincode/epcis/store';
 import type { Thing, ThingPrefix } from '@shuttle/chaincode/epcis/things';
 import { type Database, named } from './database.ts';
 
@@ -19,10 +24,20 @@ const OF_THING = 'ai = ? AND key = ? AND qualifier_ai = ? AND qualifier = ?';
 
 const ORDER = 'time, role, event';
 
+function inOrder(one: EntryRow, other: EntryRow): number {
+  const [[time, role, eventKey], [otherTime, otherRole, otherKey]] = [one, other];
+  return (
+    compare(time, otherTime) ||
+    compare(role, otherRole) ||
+    Buffer.compare(Buffer.from(eventKey), Buffer.from(otherKey))
+  );
+}
+
 export function createEvents(file: string, database: Database): EventStore {
-  // One row with all of the entries takes half the time of a row for each.
+  // One row with all of the entries takes half the time of a row for each. They come as the index
+  // has them, which no SQL promises; to ask for their order again takes a twelfth of a recall.
   const select = (behind: string) =>
-    `SELECT json_group_array(json_array(time, role, CAST(event AS TEXT)) ORDER BY ${ORDER}) ` +
+    `SELECT json_group_array(json_array(time, role, CAST(event AS TEXT))) ` +
     `AS entries FROM (SELECT * FROM entries WHERE ${OF_THING} ${behind} ORDER BY ${ORDER} LIMIT ?)`;
   // Nearly all questions are for the first entries of a thing, of any time.
   const firstEntries = database.prepare(select(''));
@@ -50,7 +65,7 @@ export function createEvents(file: string, database: Database): EventStore {
           ? firstEntries.get([...of, limit])
           : entries.get([...of, ...bounds, ...behind, limit]);
         const rows = JSON.parse((row as { entries: string }).entries) as EntryRow[];
-        return rows.map(([time, role, eventKey]) => ({ time, role, eventKey }));
+        return rows.sort(inOrder).map(([time, role, eventKey]) => ({ time, role, eventKey }));
       }),
     things: ({ ai, key }: ThingPrefix, after: Thing | null, limit: number): readonly Thing[] =>
       named(file, () => {
