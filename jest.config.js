@@ -32,6 +32,9 @@ const REAL = { setupFilesAfterEnv: ['<rootDir>/test/support/real-deadline.ts'] }
 const config = {
   // Concurrent tests start processes of their own; more than this only wait for each other.
   maxConcurrency: 2,
+  // Of tests without a deadline of their own. It ends what hangs; five seconds, Jest's own, end what
+  // is slow because the machine has other work.
+  testTimeout: 60_000,
   coverageProvider: 'v8',
   collectCoverageFrom: ['bridge/src/**/*.ts', 'chaincode/src/**/*.ts', 'network/src/**/*.ts'],
   projects: [
