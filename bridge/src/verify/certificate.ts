@@ -69,11 +69,34 @@ const UNDERSTOOD: readonly string[] = [
   id_ce_subjectKeyIdentifier,
 ];
 
+/** So many certificates are kept ready: a config names the same ones many times over. */
+const KEPT_MAX = 1_000;
+/** Nobody's certificate is longer. What is, is read each time and not kept. */
+export const KEPT_BYTES_MAX = 16_384;
+
+const kept = new Map<string, Certificate>();
+
 /**
  * @param pem - the first certificate in it counts
  * @throws Error when it is none
  */
 export function readCertificate(pem: Uint8Array): Certificate {
+  if (pem.length > KEPT_BYTES_MAX) {
+    return parse(pem);
+  }
+  const name = Buffer.from(pem.buffer, pem.byteOffset, pem.byteLength).toString('latin1');
+  let certificate = kept.get(name);
+  if (certificate === undefined) {
+    certificate = parse(pem);
+    if (kept.size >= KEPT_MAX) {
+      kept.clear();
+    }
+    kept.set(name, certificate);
+  }
+  return certificate;
+}
+
+function parse(pem: Uint8Array): Certificate {
   const x509 = new X509Certificate(pem);
   const { tbsCertificate } = AsnConvert.parse(x509.raw, AsnCertificate);
   const { extensions = [] } = tbsCertificate;

@@ -3,6 +3,7 @@
  * policy counts each identity once, and gives each to one principal, the first that it satisfies.
  */
 import { common, msp as protos } from '@hyperledger/fabric-protos';
+import { KEPT_BYTES_MAX } from './certificate.ts';
 import { wrongSignature } from './ecdsa.ts';
 import { Unprovable } from './findings.ts';
 import type { Identity, Msp } from './msp.ts';
@@ -33,6 +34,9 @@ export class Members {
 
   /** The identity, valid or not; or why it is none of the channel. @throws Unprovable */
   identityOf(serialized: Uint8Array): Identity | string {
+    if (serialized.length > KEPT_BYTES_MAX) {
+      return this.read(serialized);
+    }
     const name = Buffer.from(
       serialized.buffer,
       serialized.byteOffset,
@@ -151,11 +155,22 @@ function compile(
 }
 
 function signedBy(members: Members, principal: protos.MSPPrincipal): Gate {
+  // Few sign, and each of them all the time: a principal may be a certificate that has to be read.
+  const known = new Map<string, boolean>();
+  const satisfies = ({ mspId, certificate }: Identity): boolean => {
+    const name = `${mspId} ${certificate.id}`;
+    let found = known.get(name);
+    if (found === undefined) {
+      found = members.msp(mspId)?.satisfies(certificate, principal) === true;
+      if (known.size >= IDENTITIES_MAX) {
+        known.clear();
+      }
+      known.set(name, found);
+    }
+    return found;
+  };
   return (identities, used) => {
-    const at = identities.findIndex(
-      ({ mspId, certificate }, index) =>
-        used[index] !== true && members.msp(mspId)?.satisfies(certificate, principal) === true,
-    );
+    const at = identities.findIndex((each, index) => used[index] !== true && satisfies(each));
     if (at >= 0) {
       used[at] = true;
     }
