@@ -125,7 +125,7 @@ function put({ runs, read, shapes, written }: Group, writes: Writes, version: Bu
 
 function lastWrite(runs: readonly Run[], key: Buffer): Writes | null {
   for (const { writes } of runs.toReversed()) {
-    const index = writes.keys().findLastIndex((each) => each.equals(key));
+    const index = writes.lastIndexOf(key);
     if (index >= 0) {
       return writes.only(index);
     }

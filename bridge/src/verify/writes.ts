@@ -79,6 +79,16 @@ export class Writes implements Iterable<Write> {
     return Array.from({ length: Math.min(most, this.length) }, (_, index) => this.keyOf(index));
   }
 
+  /** Of the last write of a key; -1 when there is none. */
+  lastIndexOf(key: Buffer): number {
+    for (let index = this.length - 1; index >= 0; index--) {
+      if (this.keyLength(index) === key.length && this.keyOf(index).equals(key)) {
+        return index;
+      }
+    }
+    return -1;
+  }
+
   keyOf(index: number): Buffer {
     return this.source.subarray(this.place(index, KEY), this.place(index, KEY_END));
   }
