@@ -146,9 +146,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'no back-pressure on records',
-    file: PARTITION,
-    find: 'this.paused = true; this.context.source.pause(this.assignment);',
-    replace: 'this.paused = true;',
+    file: 'bridge/dist/back-pressure.js',
+    find: 'this.isPaused = true; this.source.pause(this.owned);',
+    replace: 'this.isPaused = true;',
     why: 'a slow ledger fills the memory with records',
   },
   {

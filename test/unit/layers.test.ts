@@ -20,6 +20,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'outage.ts': 2.4,
   'patience.ts': 2.5,
   'pending.ts': 2.5,
+  'back-pressure.ts': 2.5,
   ingest: 3,
   publish: 3,
   reconcile: 3,

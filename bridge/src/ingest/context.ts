@@ -1,4 +1,5 @@
 /** What all partitions of one run share. */
+import type { Amount } from '../back-pressure.ts';
 import type { KeyExpression } from '../batch/key-expression.ts';
 import type { CutLimits } from '../batch/queue.ts';
 import type { ShuttleError } from '../errors.ts';
@@ -62,7 +63,7 @@ export interface Context extends IngestDeps {
   readonly signal: AbortSignal;
   readonly outage: Outage;
   /** Share of the buffers that one partition may use, given how many there are now. */
-  readonly bufferShare: () => { readonly records: number; readonly bytes: number };
+  readonly bufferShare: () => Amount;
   readonly count: (what: keyof Omit<IngestSummary, 'stops'>, by: number) => void;
 }
 

@@ -1,10 +1,12 @@
 /** One assigned partition: opens it, spreads its records over the lanes, acks what is finished. */
+
 import type { Watermark } from '@shuttle/chaincode/ledger';
 import { layoutDigest } from '@shuttle/chaincode/wire';
+import { type Amount, BackPressure } from '../back-pressure.ts';
 import { carry } from '../batch/carry.ts';
 import { type Item, itemBytes } from '../batch/queue.ts';
 import { type ShuttleError, toShuttleError } from '../errors.ts';
-import { ACK_AGAIN_MS, BUFFER_LOW_SHARE } from '../limits.ts';
+import { ACK_AGAIN_MS } from '../limits.ts';
 import type { Assignment, SourceBatch } from '../ports.ts';
 import type { SourceRecord } from '../values.ts';
 import { ackMetadata, type Context } from './context.ts';
@@ -25,19 +27,20 @@ export class Partition {
   readonly assignment: Assignment;
   private readonly context: Context;
   private readonly hooks: PartitionHooks;
+  private readonly backPressure: BackPressure;
   private lanes: readonly Lane[] = [];
   private next: bigint;
   private acked: bigint | null = null;
   private ackedAtMs = 0;
   private opened = false;
   private dropped = false;
-  private paused = false;
   private metadata = '';
 
   constructor(context: Context, assignment: Assignment, hooks: PartitionHooks) {
     this.context = context;
     this.assignment = assignment;
     this.hooks = hooks;
+    this.backPressure = new BackPressure(context.source, assignment);
     this.next = assignment.logStart;
   }
 
@@ -190,21 +193,7 @@ export class Partition {
     }
   }
 
-  /** Pauses above the bounds, resumes below a share of them. */
-  private regulate(): void {
-    const share = this.context.bufferShare();
-    const { records, bytes } = this.buffered;
-    const low = BUFFER_LOW_SHARE;
-    if (!this.paused && (records >= share.records || bytes >= share.bytes)) {
-      this.paused = true;
-      this.context.source.pause(this.assignment);
-    } else if (this.paused && records <= share.records * low && bytes <= share.bytes * low) {
-      this.paused = false;
-      this.context.source.resume(this.assignment);
-    }
-  }
-
-  get buffered(): { readonly records: number; readonly bytes: number } {
+  get buffered(): Amount {
     let records = 0;
     let bytes = 0;
     for (const { queue } of this.lanes) {
@@ -216,7 +205,7 @@ export class Partition {
 
   private moved(): void {
     if (this.live()) {
-      this.regulate();
+      this.backPressure.regulate(this.buffered, this.context.bufferShare());
       const { logEnd } = this.assignment;
       const end = this.next > logEnd ? this.next : logEnd;
       this.context.meter.position(this.assignment, this.unfinished(), end);

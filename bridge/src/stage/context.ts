@@ -1,4 +1,5 @@
 /** What all partitions of one run share. */
+import type { Amount } from '../back-pressure.ts';
 import type { Cleaner } from '../clean/cleaner.ts';
 import type { ShuttleError } from '../errors.ts';
 import type { Outage } from '../outage.ts';
@@ -76,7 +77,7 @@ export interface StageContext extends StageDeps {
   /** Aborts when the run is over; waits end with it. */
   readonly signal: AbortSignal;
   /** Share of the buffers that one partition may use, given how many there are now. */
-  readonly bufferShare: () => { readonly records: number; readonly bytes: number };
+  readonly bufferShare: () => Amount;
   readonly count: (what: StageCount, by: number) => void;
   readonly refused: (rule: string | null, code: string) => void;
 }

@@ -1,7 +1,8 @@
 /** One assigned partition: fences it, finds its position, cleans its records, commits them. */
+import { BackPressure } from '../back-pressure.ts';
 import type { Cleaned } from '../clean/cleaner.ts';
 import { type ShuttleError, toShuttleError } from '../errors.ts';
-import { BUFFER_LOW_SHARE, CLEAN_WORK_MS_MAX } from '../limits.ts';
+import { CLEAN_WORK_MS_MAX } from '../limits.ts';
 import type {
   Assignment,
   CleanedRecord,
@@ -48,6 +49,7 @@ export class StagePartition {
   readonly assignment: Assignment;
   private readonly context: StageContext;
   private readonly hooks: StageHooks;
+  private readonly backPressure: BackPressure;
   private readonly sink: CleanSink;
   private readonly cleaner: StageCleaner;
   private readonly queue = new RawQueue();
@@ -58,7 +60,6 @@ export class StagePartition {
   private opened = false;
   private dropped = false;
   private ended = false;
-  private paused = false;
   /** A commit has failed, and nobody has been told yet. */
   private broken = false;
   private wake: () => void = () => {};
@@ -67,6 +68,7 @@ export class StagePartition {
     this.context = context;
     this.assignment = assignment;
     this.hooks = hooks;
+    this.backPressure = new BackPressure(context.source, assignment);
     this.sink = context.createSink(assignment);
     this.cleaner = context.createCleaner();
   }
@@ -345,16 +347,7 @@ export class StagePartition {
     if (!this.live()) {
       return;
     }
-    const share = this.context.bufferShare();
-    const { records, bytes } = this.queue;
-    const low = BUFFER_LOW_SHARE;
-    if (!this.paused && (records >= share.records || bytes >= share.bytes)) {
-      this.paused = true;
-      this.context.source.pause(this.assignment);
-    } else if (this.paused && records <= share.records * low && bytes <= share.bytes * low) {
-      this.paused = false;
-      this.context.source.resume(this.assignment);
-    }
+    this.backPressure.regulate(this.queue, this.context.bufferShare());
   }
 
   private live(): boolean {
