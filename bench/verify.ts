@@ -5,6 +5,8 @@
 import { createHash, createVerify, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { decodeBlock, headerBytes } from '@shuttle/bridge/dist/block/decode.js';
 import { COMMIT_HASH, readBlock } from '@shuttle/bridge/dist/verify/block-bytes.js';
 import {
@@ -21,7 +23,7 @@ import { createVerifier } from '@shuttle/bridge/verify';
 import { measureCeiling, measureNaive } from './inbound.ts';
 import { createWorld, median } from './world.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 15;
 /** Those that are not counted: V8 compiles for so long, on other threads whose time counts. */
 const WARM_UP_ROUNDS = 3;
 
@@ -175,6 +177,23 @@ function unpacked(file: Buffer): Uint8Array[] {
   return blocks;
 }
 
+/** What a verifier holds on the heap after so many of the blocks, in bytes. */
+function heldBytes(from: readonly Uint8Array[], genesisHash: string): number {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  const { heapUsed: before } = process.memoryUsage();
+  const verifier = createVerifier({ genesisHash, channel: null });
+  for (const bytes of from) {
+    verifier.verify(bytes);
+  }
+  collect();
+  const held = process.memoryUsage().heapUsed - before;
+  // It must be alive until here.
+  verifier.checkpoint();
+  return held;
+}
+
 const blocks = args.file === undefined ? await record() : unpacked(await readFile(args.file));
 if (args.save !== undefined) {
   const lengths = (bytes: Uint8Array) => Buffer.from(Uint32Array.of(bytes.length).buffer).swap32();
@@ -199,10 +218,15 @@ for (let round = 0; round < WARM_UP_ROUNDS + ROUNDS; round++) {
 const bytes = blocks.reduce((sum, each) => sum + each.length, 0);
 const ratios = own.map((ms, round) => (bare[round] ?? 0) / ms);
 const signatures = works.reduce((sum, each) => sum + each.signatures.length, 0);
+const held = [0.25, 0.5, 1].map((share) => {
+  return heldBytes(blocks.slice(0, Math.ceil(blocks.length * share)), genesisHash) / 1e6;
+});
 process.stdout.write(
   `${blocks.length} blocks, ${(bytes / 1e6).toFixed(1)} MB, ${signatures} signatures\n` +
     `bare loop   ${median(bare).toFixed(0)} ms CPU\n` +
     `verifier    ${median(own).toFixed(0)} ms CPU, ${(bytes / 1e3 / median(own)).toFixed(0)} MB/s\n` +
     `bare / verifier  ${median(ratios).toFixed(2)}  >= 0.6 ` +
-    `(${ratios.map((ratio) => ratio.toFixed(2)).join(', ')}; the first time ${first.toFixed(2)})\n`,
+    `(${ratios.map((ratio) => ratio.toFixed(2)).join(', ')}; the first time ${first.toFixed(2)})\n` +
+    `heap held after a quarter, a half and all of the blocks  ` +
+    `${held.map((megabytes) => megabytes.toFixed(1)).join(', ')} MB\n`,
 );

@@ -69,8 +69,10 @@ export interface KafkaPatience {
   readonly clock: Clock;
   readonly outage: Outage;
   readonly signal: AbortSignal;
+  /** Without it, nobody waits for an end: the deadline does not count. */
+  readonly untilEnd: boolean;
   /** Null waits for as long as it takes. */
-  readonly deadlineMs: number | null;
+  readonly deadlineMs?: number | null | undefined;
 }
 
 /**
@@ -80,7 +82,7 @@ export interface KafkaPatience {
  */
 export async function untilKafkaAnswers<T>(
   call: () => Promise<T>,
-  { clock, outage, signal, deadlineMs }: KafkaPatience,
+  { clock, outage, signal, untilEnd, deadlineMs = null }: KafkaPatience,
 ): Promise<T | null> {
   const startedMs = clock.now();
   const waiter = outage.waiter();
@@ -93,7 +95,7 @@ export async function untilKafkaAnswers<T>(
       answered: () => waiter.answered('kafka'),
       failed: (error) => {
         waiter.failed('kafka', error);
-        if (deadlineMs !== null && clock.now() - startedMs > deadlineMs) {
+        if (untilEnd && deadlineMs !== null && clock.now() - startedMs > deadlineMs) {
           const message = `Kafka did not answer within ${deadlineMs} ms.`;
           throw new ShuttleError('DEADLINE', message, { cause: error });
         }

@@ -235,11 +235,8 @@ class Consumer {
   }
 
   private async ask<T>(call: () => Promise<T>): Promise<T | null> {
-    const { clock, outage } = this.deps;
-    const { untilEnd, deadlineMs = null } = this.options;
-    const { signal } = this;
-    const patience = { clock, outage, signal, deadlineMs: untilEnd ? deadlineMs : null };
-    return await untilKafkaAnswers(call, patience);
+    const { deps, options, signal } = this;
+    return await untilKafkaAnswers(call, { ...deps, ...options, signal });
   }
 }
 

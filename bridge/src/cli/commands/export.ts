@@ -3,13 +3,12 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { type ExportOptions, type ExportSummary, exportBlocks } from '../../chain/export.ts';
 import { ShuttleError } from '../../errors.ts';
-import { startBar } from '../bar.ts';
+import { startBlocksBar } from '../blocks-bar.ts';
 import { createFile } from '../blocks-files.ts';
 import { EXIT_OK, EXIT_STOPPED } from '../io.ts';
 import { type Cli, define, type Session } from '../session.ts';
 import { counted, grouped, plainJson } from '../text.ts';
 
-const BAR = 'export  {bar} {percentage}%  {shown} blocks  {rate}/s';
 const RANGE = /^(?:([0-9]{1,18})(\.\.([0-9]{1,18})?)?|\.\.([0-9]{1,18}))$/;
 
 export function exportCommand(cli: Cli): Command {
@@ -46,23 +45,17 @@ export function exportCommand(cli: Cli): Command {
 }
 
 async function copy(
-  { io, json, shuttle }: Session,
+  session: Session,
   from: 'topic' | 'peer',
   options: Omit<ExportOptions, 'onProgress'>,
   stop: AbortSignal,
 ): Promise<ExportSummary> {
-  const { clock } = shuttle();
-  const source = await shuttle().blockSource(from);
-  const bar = json || !io.stderr.isTTY ? null : startBar(io.stderr, BAR, { shown: '0', rate: '0' });
-  const startedMs = clock.now();
-  const onProgress = (blocks: number, done: number, total: number): void => {
-    const rate = Math.round((blocks / Math.max(1, clock.now() - startedMs)) * 1_000);
-    bar?.show(done, total, { shown: grouped(blocks), rate: grouped(rate) });
-  };
+  const source = await session.shuttle().blockSource(from);
+  const bar = startBlocksBar(session, 'export');
   try {
-    return await exportBlocks(source, { ...options, onProgress }, stop);
+    return await exportBlocks(source, { ...options, onProgress: bar.onProgress }, stop);
   } finally {
-    bar?.stop();
+    bar.stop();
     await source.close();
   }
 }

@@ -11,14 +11,13 @@ import {
 } from '../../verify/evidence.ts';
 import type { Wanted } from '../../verify/evidence-collector.ts';
 import { type Evidence, encodeEvidence } from '../../verify/evidence-file.ts';
-import { startBar } from '../bar.ts';
+import { startBlocksBar } from '../blocks-bar.ts';
 import { createFile, createFileSource } from '../blocks-files.ts';
 import { EXIT_OK, EXIT_STOPPED } from '../io.ts';
 import { type Cli, define, type Session } from '../session.ts';
 import { counted, grouped, plainJson } from '../text.ts';
 import { readTrust, type Trust } from '../trust.ts';
 
-const BAR = 'proof   {bar} {percentage}%  {shown} blocks  {rate}/s';
 const TX_ID = /^[0-9a-f]{64}$/;
 const KINDS = ['key', 'transaction'] as const;
 
@@ -68,23 +67,17 @@ function wantedOf(what: string, kind: unknown): Wanted {
 }
 
 async function collect(session: Session, wanted: Wanted, trust: Trust): Promise<Evidence | null> {
-  const { io, json, loaded } = session;
+  const { io, loaded } = session;
   const { channel, chaincode } = loaded.settings.fabric;
   const stop = io.stopRequest();
-  const { clock } = session.shuttle();
   const source = await sourceOf(session);
-  const bar = json || !io.stderr.isTTY ? null : startBar(io.stderr, BAR, { shown: '0', rate: '0' });
-  const startedMs = clock.now();
-  const onProgress = (blocks: number, done: number, total: number): void => {
-    const rate = Math.round((blocks / Math.max(1, clock.now() - startedMs)) * 1_000);
-    bar?.show(done, total, { shown: grouped(blocks), rate: grouped(rate) });
-  };
+  const bar = startBlocksBar(session, 'proof');
   try {
     const { genesisHash } = trust;
-    const options = { wanted, channel, chaincode, genesisHash, onProgress };
+    const options = { wanted, channel, chaincode, genesisHash, onProgress: bar.onProgress };
     return await collectEvidence(source, options, stop);
   } finally {
-    bar?.stop();
+    bar.stop();
     await source.close();
   }
 }

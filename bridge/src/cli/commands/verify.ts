@@ -6,17 +6,16 @@ import type { BlockSource } from '../../chain/source.ts';
 import { type ChainOptions, type ChainSummary, verifyChain } from '../../chain/verify.ts';
 import { attestationKeys } from '../../config/publish-keys.ts';
 import { ShuttleError } from '../../errors.ts';
-import { type Bar, startBar } from '../bar.ts';
+import { startBlocksBar } from '../blocks-bar.ts';
 import { createFileSource } from '../blocks-files.ts';
 import { EXIT_FINDINGS, EXIT_OK, EXIT_STOPPED } from '../io.ts';
 import { type Cli, define, type Session, wholeOption } from '../session.ts';
-import { counted, grouped, plainJson } from '../text.ts';
+import { counted, plainJson } from '../text.ts';
 import { keepTrust, readTrust, type Trust } from '../trust.ts';
 import { chainLines, findingText } from '../verify-text.ts';
 import { verifyProof } from './verify-proof.ts';
 
 const TOLD_DEFAULT = 100;
-const BAR = 'verify  {bar} {percentage}%  {shown} blocks  {rate}/s';
 
 export function verifyCommand(cli: Cli): Command {
   const command = new Command('verify')
@@ -77,11 +76,7 @@ async function verify(session: Session): Promise<number> {
   const startedMs = clock.now();
   const peers = await peersOf(session);
   const source = await sourceOf(session);
-  const bar = createBar(session);
-  const onProgress = (blocks: number, done: number, total: number): void => {
-    const rate = Math.round((blocks / Math.max(1, clock.now() - startedMs)) * 1_000);
-    bar?.show(done, total, { shown: grouped(blocks), rate: grouped(rate) });
-  };
+  const bar = startBlocksBar(session, 'verify');
   try {
     const summary = await verifyChain(
       source,
@@ -94,10 +89,10 @@ async function verify(session: Session): Promise<number> {
         ...attestedBy(session),
         peers,
         toldMax,
-        onProgress,
+        onProgress: bar.onProgress,
       },
       stop,
-    ).finally(() => bar?.stop());
+    ).finally(() => bar.stop());
     if (summary.last === null && summary.isComplete && summary.findingCount === 0) {
       throw new ShuttleError('BLOCK_MISSING', `There is no block in the ${source.name}.`);
     }
@@ -110,10 +105,6 @@ async function verify(session: Session): Promise<number> {
   } finally {
     await source.close();
   }
-}
-
-function createBar({ io, json }: Session): Bar | null {
-  return json || !io.stderr.isTTY ? null : startBar(io.stderr, BAR, { shown: '0', rate: '0' });
 }
 
 async function sourceOf({ io, options, shuttle }: Session): Promise<BlockSource> {
